@@ -1,0 +1,491 @@
+"""The Vision Transformer, in one file: a config, the parts, and ``walk``, which yields block by block.
+
+One network covers every layout that the library loads: patch, convolutional or ConvNeXt stem; no, one or
+several prefix tokens; flattened or mean-pooled recognition head; quality from a token or from the embedding.
+Adapters (``fiqa.adapters``) put foreign transformers behind the same ``walk``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .errors import UsageError
+
+CROP_SIZE = 112
+
+
+@dataclass(frozen=True, slots=True)
+class ViTConfig:
+    """Everything that fixes a network's shape; weights with the same config are interchangeable.
+
+    Attributes:
+        width: D, length of a token.
+        depth: L, number of blocks.
+        heads: H, number of attention heads; D must be a multiple. Never stored in a state dict.
+        image_size: side of the square input in pixels; crops of another size are resampled bilinearly.
+        patch_size: side of a patch of the ``patch`` stem; a remainder at the right and bottom is ignored.
+        mlp_width: hidden width of a block's MLP.
+        stem: ``patch`` (one strided convolution), ``conv`` (three 3×3 stride-2 convolutions with BatchNorm)
+            or ``convnext`` (ConvNeXt stages at 4, 8 and perhaps 16 pixels a cell).
+        activation: ``relu6`` or ``gelu`` (exact).
+        qkv_bias: whether queries, keys and values have a bias.
+        head: ``flatten`` (Linear → BN → Linear → BN on all tokens), ``mean`` (Linear → BN on their mean) or
+            None. With ``head_sees_prefix`` the quality token is among the tokens.
+        embedding: E, length of the recognition embedding; 0 without a head.
+        quality: ``token`` (read from a prepended quality token), ``embedding`` (read from the recognition
+            embedding) or None.
+        quality_token: whether a learnable quality token is prepended.
+        stem_widths, stem_depths, stem_kernels: channels, blocks and depthwise kernel of the ``convnext``
+            stem's stages, at 4, 8 and (if there is a third) 16 pixels a cell.
+        norm_eps, head_eps: epsilon of the LayerNorms and of the recognition head's BatchNorms.
+        mean, std: per-channel normalisation of RGB values in [0, 1].
+    """
+
+    width: int
+    depth: int
+    heads: int
+    mlp_width: int
+    image_size: int = CROP_SIZE
+    patch_size: int = 8
+    stem: Literal["patch", "conv", "convnext"] = "patch"
+    activation: Literal["relu6", "gelu"] = "relu6"
+    qkv_bias: bool = False
+    head: Literal["flatten", "mean"] | None = None
+    head_sees_prefix: bool = False
+    embedding: int = 0
+    quality: Literal["token", "embedding"] | None = None
+    quality_token: bool = False
+    stem_widths: tuple[int, ...] = (32, 64)
+    stem_depths: tuple[int, ...] = (3, 2)
+    stem_kernels: tuple[int, ...] = (3, 5)
+    norm_eps: float = 1e-5
+    head_eps: float = 2e-5
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.depth, self.heads, self.mlp_width) < 1:
+            raise UsageError(f"width, depth, heads and mlp_width must be at least 1, but got {self}")
+        if self.width % self.heads:
+            raise UsageError(f"the width {self.width} is not a multiple of the number of heads {self.heads}")
+        if self.quality == "token" and not self.quality_token:
+            raise UsageError("quality='token' needs quality_token=True")
+        if self.quality == "embedding" and self.head is None:
+            raise UsageError("quality='embedding' needs a recognition head")
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the patch grid."""
+        side = self.image_size // self.patch_size
+        return side, side
+
+    @property
+    def n_patches(self) -> int:
+        """N, the number of patch tokens."""
+        return self.grid[0] * self.grid[1]
+
+    @property
+    def n_prefix(self) -> int:
+        """Number of tokens before the patches."""
+        return int(self.quality_token)
+
+
+class PatchStem(nn.Module):
+    """(B, 3, S, S) → (B, N, D) by one convolution whose stride is its kernel."""
+
+    def __init__(self, config: ViTConfig) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, config.width, config.patch_size, config.patch_size)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.proj(images).flatten(2).transpose(1, 2)  # row-major: patch = row · columns + column
+
+
+class ConvStem(nn.Module):
+    """(B, 3, S, S) → (B, N, D): three stride-2 3×3 convolutions with BatchNorm and GELU, then 1×1."""
+
+    def __init__(self, config: ViTConfig) -> None:
+        super().__init__()
+        channels = (3, 16, 32, 64)
+        layers: list[nn.Module] = []
+        for before, after in zip(channels, channels[1:], strict=False):
+            layers += [nn.Conv2d(before, after, 3, 2, 1, bias=False), nn.BatchNorm2d(after), nn.GELU()]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(channels[-1], config.width, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images).flatten(2).transpose(1, 2)
+
+
+class ChannelNorm(nn.LayerNorm):
+    """LayerNorm over the channels of (B, C, H, W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class ConvNeXtBlock(nn.Module):
+    """x + MLP(LN(depthwise convolution of x)) on (B, C, H, W); LayerScale is folded into ``fc2``."""
+
+    def __init__(self, width: int, kernel: int) -> None:
+        super().__init__()
+        self.dw = nn.Conv2d(width, width, kernel, padding=kernel // 2, groups=width)
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.fc1 = nn.Linear(width, 4 * width)
+        self.fc2 = nn.Linear(4 * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(self.dw(x).permute(0, 2, 3, 1))
+        return x + self.fc2(F.gelu(self.fc1(y))).permute(0, 3, 1, 2)
+
+
+class ConvNeXtStem(nn.Module):
+    """(B, 3, 112, 112) → (B, N, D): ConvNeXt stages, projected at the resolution of the second one.
+
+    A third stage, at half that resolution, is projected too, repeated 2×2 and added.
+    """
+
+    def __init__(self, config: ViTConfig) -> None:
+        super().__init__()
+        widths, depths, kernels = config.stem_widths, config.stem_depths, config.stem_kernels
+        if not (len(widths) == len(depths) == len(kernels) in (2, 3)):
+            raise UsageError(f"a convnext stem has two or three stages, but got widths {widths}, depths {depths}")
+        before = 3
+        for i, (width, depth, kernel) in enumerate(zip(widths, depths, kernels, strict=True)):
+            stride = 4 if i == 0 else 2
+            if i:
+                self.add_module(f"norm{i}", ChannelNorm(before, eps=1e-6))
+            self.add_module(f"conv{i}", nn.Conv2d(before, width, stride, stride))
+            if not i:
+                self.norm0 = ChannelNorm(width, eps=1e-6)
+            self.add_module(f"stage{i}", nn.Sequential(*(ConvNeXtBlock(width, kernel) for _ in range(depth))))
+            before = width
+        self.proj = nn.Conv2d(widths[1], config.width, 1)
+        self.proj2 = nn.Conv2d(widths[2], config.width, 1) if len(widths) == 3 else None
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.stage0(self.norm0(self.conv0(images)))
+        x = self.stage1(self.conv1(self.norm1(x)))
+        cells = self.proj(x)
+        if self.proj2 is not None:
+            coarse = self.proj2(self.stage2(self.conv2(self.norm2(x))))
+            cells = cells + F.interpolate(coarse, scale_factor=2.0, mode="nearest")
+        return cells.flatten(2).transpose(1, 2)
+
+
+class Attention(nn.Module):
+    """The weights of multi-head self-attention; BlockState does the arithmetic."""
+
+    def __init__(self, config: ViTConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.qkv = nn.Linear(config.width, 3 * config.width, bias=config.qkv_bias)
+        self.proj = nn.Linear(config.width, config.width)
+
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, T, D) → queries, keys, values, each (B, H, T, d)."""
+        b, t, _ = x.shape
+        q, k, v = self.qkv(x).reshape(b, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
+        return q, k, v
+
+
+class MLP(nn.Module):
+    """Linear → activation → Linear."""
+
+    def __init__(self, config: ViTConfig) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(config.width, config.mlp_width)
+        self.act = nn.ReLU6() if config.activation == "relu6" else nn.GELU()
+        self.fc2 = nn.Linear(config.mlp_width, config.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(self.act(self.fc1(x)))
+
+
+class Block(nn.Module):
+    """A pre-norm transformer block. ``scale1`` and ``scale2`` are LayerScale in foreign models."""
+
+    def __init__(self, config: ViTConfig) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(config.width, eps=config.norm_eps)
+        self.attn: nn.Module = Attention(config)
+        self.scale1: nn.Module = nn.Identity()
+        self.norm2 = nn.LayerNorm(config.width, eps=config.norm_eps)
+        self.mlp: nn.Module = MLP(config)
+        self.scale2: nn.Module = nn.Identity()
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, T, D) → (B, T, D)."""
+        return BlockState(self, 0, tokens, 0).tokens
+
+
+class BlockState:
+    """One block on one batch, evaluated as far as it is asked for.
+
+    Reading ``keys`` computes the projections only; reading ``tokens`` finishes the block. So whoever needs no
+    more than the attention logits of the last block pays for no more.
+
+    Attributes:
+        index: 0-based number of the block.
+        n_prefix: number of tokens that are not patches; they come first.
+    """
+
+    def __init__(self, block: nn.Module, index: int, tokens_in: Tensor, n_prefix: int) -> None:
+        self.block = block
+        self.index = index
+        self.n_prefix = n_prefix
+        self._tokens_in = tokens_in
+        self._wants_attention = False
+
+    @cached_property
+    def _qkv(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.block.attn.split(self.block.norm1(self._tokens_in))
+
+    @property
+    def queries(self) -> Tensor:
+        """(B, H, T, d), prefix tokens first."""
+        return self._qkv[0]
+
+    @property
+    def keys(self) -> Tensor:
+        """(B, H, T, d), prefix tokens first."""
+        return self._qkv[1]
+
+    @cached_property
+    def attention(self) -> Tensor:
+        """Post-softmax attention (B, H, T queries, T keys). Read it before ``tokens``, which then reuse it."""
+        scaled = self.queries * (self.queries.shape[-1] ** -0.5)
+        return (scaled @ self.keys.transpose(-2, -1)).softmax(dim=-1)
+
+    @cached_property
+    def tokens(self) -> Tensor:
+        """(B, T, D) after the block."""
+        values = self._qkv[2]
+        if "attention" in self.__dict__ or torch.onnx.is_in_onnx_export():
+            mixed = self.attention @ values
+        else:
+            mixed = F.scaled_dot_product_attention(self.queries, self.keys, values)
+        mixed = mixed.transpose(1, 2).flatten(2)  # (B, T, D)
+        x = self._tokens_in + self.block.scale1(self.block.attn.proj(mixed))
+        return x + self.block.scale2(self.block.mlp(self.block.norm2(x)))
+
+    @property
+    def patches(self) -> Tensor:
+        """(B, N, D): the tokens without the prefix."""
+        return self.tokens[:, self.n_prefix :]
+
+
+class FlattenHead(nn.Module):
+    """Recognition head of the face ViTs: Linear(T·D → D) → BN → Linear(D → E) → BN. Affine when evaluated."""
+
+    def __init__(self, n_tokens: int, config: ViTConfig) -> None:
+        super().__init__()
+        self.reduce = nn.Linear(n_tokens * config.width, config.width, bias=False)
+        self.norm1 = nn.BatchNorm1d(config.width, eps=config.head_eps)
+        self.project = nn.Linear(config.width, config.embedding, bias=False)
+        self.norm2 = nn.BatchNorm1d(config.embedding, eps=config.head_eps)
+
+    def forward(self, normed: Tensor) -> Tensor:
+        """(B, T, D) tokens after the final LayerNorm → (B, E)."""
+        return self.norm2(self.project(self.norm1(self.reduce(normed.flatten(1)))))
+
+
+class MeanHead(nn.Module):
+    """Recognition head of the embedded model: mean over tokens → Linear → BN."""
+
+    def __init__(self, config: ViTConfig) -> None:
+        super().__init__()
+        self.project = nn.Linear(config.width, config.embedding, bias=False)
+        self.norm = nn.BatchNorm1d(config.embedding)
+
+    def forward(self, normed: Tensor) -> Tensor:
+        """(B, T, D) tokens after the final LayerNorm → (B, E)."""
+        return self.norm(self.project(normed.mean(dim=1)))
+
+
+class QualityHead(nn.Module):
+    """ViT-FIQA's regression of quality: BN → Linear(· → 1), without bias."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(features)
+        self.project = nn.Linear(features, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, F) → (B,), higher = better."""
+        return self.project(self.norm(x)).squeeze(-1)
+
+
+class ViT(nn.Module):
+    """A Vision Transformer for face crops, to be walked block by block.
+
+    >>> import torch
+    >>> vit = ViT(ViTConfig(width=32, depth=3, heads=4, mlp_width=64)).eval()
+    >>> with torch.inference_mode():
+    ...     for state in vit.walk(torch.zeros(2, 112, 112, 3, dtype=torch.uint8)):
+    ...         if state.index == 1:
+    ...             break  # an early exit: the third block never runs
+    >>> tuple(state.patches.shape)
+    (2, 196, 32)
+    """
+
+    def __init__(self, config: ViTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.grid = config.grid
+        self.n_prefix = config.n_prefix
+        stems = {"patch": PatchStem, "conv": ConvStem, "convnext": ConvNeXtStem}
+        if config.stem not in stems:
+            raise UsageError(f"stem must be one of {', '.join(stems)}, but got {config.stem!r}")
+        self.stem: nn.Module = stems[config.stem](config)
+        self.pos_embed: nn.Parameter | None = nn.Parameter(
+            torch.zeros(1, config.n_prefix + config.n_patches, config.width)
+        )
+        self.quality_token = nn.Parameter(torch.zeros(1, 1, config.width)) if config.quality_token else None
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        self.norm: nn.Module = nn.LayerNorm(config.width, eps=config.norm_eps)
+        self.head: nn.Module | None = None
+        if config.head == "flatten":
+            n_tokens = config.n_patches + (config.n_prefix if config.head_sees_prefix else 0)
+            self.head = FlattenHead(n_tokens, config)
+        elif config.head == "mean":
+            self.head = MeanHead(config)
+        self.quality_head: QualityHead | None = None
+        if config.quality is not None:
+            self.quality_head = QualityHead(config.width if config.quality == "token" else config.embedding)
+        self.folded_exit: tuple[Tensor, float] | None = None
+        mean, std = torch.tensor(config.mean), torch.tensor(config.std)
+        self.register_buffer("pixel_scale", 1 / (255 * std), persistent=False)
+        self.register_buffer("pixel_shift", -mean / std, persistent=False)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        # Truncated-normal 0.02 and residual projections scaled down by (2L)^-1/2: what lets a small ViT start
+        # to learn from few images. Loading a checkpoint overwrites all of it.
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=0.02)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        for parameter in (self.pos_embed, self.quality_token):
+            if parameter is not None:
+                nn.init.trunc_normal_(parameter, std=0.02)
+        for block in self.blocks:
+            for layer in (block.attn.proj, block.mlp.fc2):
+                layer.weight.data.mul_((2 * len(self.blocks)) ** -0.5)
+
+    @property
+    def depth(self) -> int:
+        """L, the number of blocks."""
+        return len(self.blocks)
+
+    @property
+    def has_exits(self) -> bool:
+        """Whether the network regresses a quality (ViT-FIQA), so that every block is an exit."""
+        return self.quality_head is not None or self.folded_exit is not None
+
+    def normalise(self, crops: Tensor) -> Tensor:
+        """uint8 RGB (B, H, W, 3) → float (B, 3, S, S), the network's own input."""
+        images = (crops.to(self.pixel_scale.dtype) * self.pixel_scale + self.pixel_shift).permute(0, 3, 1, 2)
+        if images.shape[-2:] != (self.config.image_size,) * 2:
+            size = (self.config.image_size,) * 2
+            images = F.interpolate(images, size=size, mode="bilinear", align_corners=False)
+        return images
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Normalised images (B, 3, S, S) → tokens (B, T, D) with their positions, prefix first."""
+        tokens = self.stem(images)
+        if self.quality_token is not None:
+            tokens = torch.cat([self.quality_token.expand(tokens.shape[0], -1, -1), tokens], dim=1)
+        return tokens if self.pos_embed is None else tokens + self.pos_embed
+
+    def walk(self, crops: Tensor) -> Iterator[BlockState]:
+        """Yield the state of every block in turn for crops uint8 RGB (B, 112, 112, 3).
+
+        At most two token tensors are alive at a time. ``break`` is an early exit; a state whose ``tokens``
+        were never read has not run its softmax, value product or MLP.
+        """
+        tokens = self.embed(self.normalise(crops))
+        for index, block in enumerate(self.blocks):
+            state = BlockState(block, index, tokens, self.n_prefix)
+            yield state
+            tokens = state.tokens
+
+    def embedding(self, normed: Tensor) -> Tensor:
+        """Tokens (B, T, D) after the final LayerNorm → recognition embedding (B, E), not normalised."""
+        if self.head is None:
+            raise UsageError("this network has no recognition head, so it gives no embedding")
+        return self.head(normed if self.config.head_sees_prefix else normed[:, self.n_prefix :])
+
+    def exit_score(self, normed: Tensor) -> Tensor:
+        """Tokens (B, T, D) of any block after the final LayerNorm → raw quality (B,), higher = better."""
+        if self.folded_exit is not None:
+            weight, bias = self.folded_exit
+            tokens = normed if self.config.head_sees_prefix else normed[:, self.n_prefix :]
+            return (tokens * weight.to(tokens)).sum(dim=(1, 2)) + bias
+        if self.quality_head is None:
+            raise UsageError("this network regresses no quality, so it has no exits")
+        if self.config.quality == "token":
+            return self.quality_head(normed[:, 0])
+        return self.quality_head(self.embedding(normed))
+
+    @torch.no_grad()
+    def fold(self, *, keep_head: bool = True) -> ViT:
+        """Collapse a quality that is read from the embedding into one vector of T·D weights, exactly.
+
+        In evaluation mode head and quality head are affine one after the other: Linear → BN → Linear → BN →
+        BN → Linear. Their product takes T·D multiply-adds an exit in place of T·D·D. Call it when the weights
+        are final. With ``keep_head=False`` the recognition head is dropped afterwards.
+        """
+        head, quality = self.head, self.quality_head
+        if self.config.quality == "embedding" and isinstance(head, FlattenHead) and quality is not None:
+            row, bias = quality.project.weight.double()[0], torch.zeros((), dtype=torch.float64)
+            stages = ((quality.norm, None), (head.norm2, head.project), (head.norm1, head.reduce))
+            for norm, linear in stages:  # from the score back to the tokens
+                scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+                bias = bias + row @ (norm.bias.double() - norm.running_mean.double() * scale)
+                row = row * scale
+                if linear is not None:
+                    row = _row(row, linear)
+            self.folded_exit = (row.float().reshape(-1, self.config.width), float(bias))
+        if not keep_head:
+            self.head = None
+            if self.config.quality == "embedding":
+                self.quality_head = None
+        return self
+
+
+def _row(row: Tensor, linear: nn.Linear) -> Tensor:
+    # float64 in slices, because a float64 copy of a 512 × 100,352 matrix would be 400 MB
+    return torch.cat([row @ part.double() for part in linear.weight.split(8192, dim=1)])
+
+
+def flops(config: ViTConfig) -> tuple[float, ...]:
+    """GFLOPs (2 × multiply-adds) of one crop up to and including each block, heads excluded.
+
+    Counts the matrix products of stem, projections, attention and MLP, the convention of the papers.
+
+    >>> vit_s = ViTConfig(width=512, depth=12, heads=8, mlp_width=2048, patch_size=9)
+    >>> [round(g, 2) for g in flops(vit_s)][:3]
+    [0.98, 1.92, 2.87]
+    """
+    t, d = config.n_patches + config.n_prefix, config.width
+    if config.stem == "patch":
+        stem = config.n_patches * 3 * config.patch_size**2 * d
+    elif config.stem == "conv":
+        stem = 56**2 * 27 * 16 + 28**2 * 144 * 32 + 14**2 * 288 * 64 + 14**2 * 64 * d
+    else:
+        stem, before, side = 14**2 * config.stem_widths[1] * d, 3, 28
+        for i, (c, n) in enumerate(zip(config.stem_widths, config.stem_depths, strict=True)):
+            stem += side**2 * ((4 if i else 16) * before * c + n * (8 * c * c + config.stem_kernels[i] ** 2 * c))
+            stem += side**2 * c * d if i == 2 else 0
+            before, side = c, side // 2
+    block = t * (4 * d * d + 2 * d * config.mlp_width) + 2 * t * t * d
+    return tuple(2e-9 * (stem + block * (i + 1)) for i in range(config.depth))
+
