@@ -1,0 +1,168 @@
+"""The benchmarks by name: what each needs on disk, who hands it out, and the reader for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import unknown
+from .folders import read_adience, read_folder, read_synfiqa
+from .ijbc import read_ijbc
+from .insightface import read_bin
+from .pairs import read_cfp, read_pairs
+from .types import Dataset
+
+_BIN = "{}.bin from InsightFace's evaluation sets"
+_INSIGHTFACE = (
+    "InsightFace dataset zoo: github.com/deepinsight/insightface/tree/master/recognition/_datasets_"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInfo:
+    """One benchmark.
+
+    Attributes:
+        name: as given on the command line.
+        title: one line on what it tests.
+        needs: the layouts that are read, any one of them.
+        source: where its owners hand it out. Nothing is downloaded: each has its own terms.
+        comparisons: mated / non-mated, or "all against all".
+        read: path → Dataset.
+    """
+
+    name: str
+    title: str
+    needs: tuple[str, ...]
+    source: str
+    comparisons: str
+    read: Callable[[Path], Dataset]
+
+
+def _bin_or(folder_reader: Callable[[Path, str], Dataset], name: str) -> Callable[[Path], Dataset]:
+    def read(path: Path) -> Dataset:
+        return read_bin(path, name) if path.suffix == ".bin" else folder_reader(path, name)
+
+    return read
+
+
+def _pair_folder(path: Path, name: str) -> Dataset:
+    return read_pairs(path, name=name)
+
+
+_ALL = "all against all"
+DATASETS: dict[str, DatasetInfo] = {
+    info.name: info
+    for info in (
+        DatasetInfo(
+            "lfw",
+            "Labeled Faces in the Wild: unconstrained web photos",
+            (_BIN.format("lfw"), "folder NAME/NAME_0001.jpg with pairs.txt"),
+            "vis-www.cs.umass.edu/lfw; " + _INSIGHTFACE,
+            "3,000 / 3,000",
+            _bin_or(_pair_folder, "lfw"),
+        ),
+        DatasetInfo(
+            "agedb-30",
+            "AgeDB: mated pairs 30 years apart",
+            (_BIN.format("agedb_30"), "folder NAME/NAME_0001.jpg with pairs.txt"),
+            "ibug.doc.ic.ac.uk/resources/agedb; " + _INSIGHTFACE,
+            "3,000 / 3,000",
+            _bin_or(_pair_folder, "agedb-30"),
+        ),
+        DatasetInfo(
+            "cfp-fp",
+            "Celebrities in Frontal-Profile: frontal against profile",
+            (
+                _BIN.format("cfp_fp"),
+                "folder with Protocol/ (Pair_list_F.txt, Pair_list_P.txt, Split/FP) and Data/",
+            ),
+            "www.cfpw.io; " + _INSIGHTFACE,
+            "3,500 / 3,500",
+            _bin_or(lambda path, name: read_cfp(path, "FP", name), "cfp-fp"),
+        ),
+        DatasetInfo(
+            "cfp-ff",
+            "Celebrities in Frontal-Profile: frontal against frontal",
+            (_BIN.format("cfp_ff"), "folder with Protocol/ (Pair_list_F.txt, Split/FF) and Data/"),
+            "www.cfpw.io; " + _INSIGHTFACE,
+            "3,500 / 3,500",
+            _bin_or(lambda path, name: read_cfp(path, "FF", name), "cfp-ff"),
+        ),
+        DatasetInfo(
+            "calfw",
+            "Cross-Age LFW: mated pairs far apart in age",
+            (_BIN.format("calfw"), "folder of 'aligned images' with pairs_CALFW.txt"),
+            "whdeng.cn/CALFW; " + _INSIGHTFACE,
+            "3,000 / 3,000",
+            _bin_or(_pair_folder, "calfw"),
+        ),
+        DatasetInfo(
+            "cplfw",
+            "Cross-Pose LFW: mated pairs far apart in pose",
+            (_BIN.format("cplfw"), "folder of 'aligned images' with pairs_CPLFW.txt"),
+            "whdeng.cn/CPLFW; " + _INSIGHTFACE,
+            "3,000 / 3,000",
+            _bin_or(_pair_folder, "cplfw"),
+        ),
+        DatasetInfo(
+            "xqlfw",
+            "Cross-Quality LFW: one image of each pair degraded",
+            ("folder NAME/NAME_0001.jpg with xqlfw_pairs.txt", "xqlfw.bin"),
+            "martlgap.github.io/xqlfw",
+            "3,000 / 3,000",
+            _bin_or(_pair_folder, "xqlfw"),
+        ),
+        DatasetInfo(
+            "adience",
+            "Adience: phone photos from Flickr, with gender and age groups",
+            ("folder with fold_0_data.txt … fold_4_data.txt and aligned/ or faces/",),
+            "talhassner.github.io/home/projects/Adience/Adience-data.html",
+            _ALL + " (19,370 images)",
+            read_adience,
+        ),
+        DatasetInfo(
+            "ijb-c",
+            "IARPA Janus Benchmark C: templates of stills and video frames",
+            ("folder with loose_crop/ and meta/ijbc_{name_5pts_score,face_tid_mid,template_pair_label}.txt",),
+            "www.nist.gov/programs-projects/face-challenges; crops and lists: InsightFace IJB evaluation",
+            "19,557 / 15,638,932",
+            read_ijbc,
+        ),
+        DatasetInfo(
+            "synfiqa",
+            "SynFIQA: synthetic faces in known quality groups, with quality labels",
+            ("folder with data/<id>/{k,Ref-k}.jpg and Quality-Scores.txt",),
+            "github.com/oufuzhao/MR-FIQA",
+            _ALL,
+            read_synfiqa,
+        ),
+        DatasetInfo(
+            "folder",
+            "your own images",
+            ("folder with one sub-folder of images a subject",),
+            "-",
+            _ALL,
+            read_folder,
+        ),
+        DatasetInfo(
+            "pairs",
+            "your own images and pairs",
+            (_BIN.format("any"), "folder with pairs.txt in LFW's format, or 'file flag' twice a pair"),
+            "-",
+            "as listed",
+            lambda path: read_bin(path) if path.suffix == ".bin" else read_pairs(path),
+        ),
+    )
+}
+
+
+def read_dataset(name: str, path: str | Path) -> Dataset:
+    """Read the benchmark ``name`` (a key of ``DATASETS``) from ``path``, in any layout that it comes in.
+
+    Raises UnknownName for another name, and DataError when a file is missing or damaged.
+    """
+    if name not in DATASETS:
+        raise unknown("data set", name, DATASETS)
+    return DATASETS[name].read(Path(path))
