@@ -25,7 +25,7 @@ class MissingExtra(FiqaError, ImportError):
 
 
 class CheckpointMismatch(FiqaError):
-    """A checkpoint does not fit the network: the first missing and unexpected keys, and the nearest layout."""
+    """A checkpoint does not fit the network: first missing and unexpected keys, nearest layout."""
 
 
 class DataError(FiqaError, ValueError):

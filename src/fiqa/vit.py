@@ -7,16 +7,18 @@ Adapters (``fiqa.adapters``) put foreign transformers behind the same ``walk``.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .errors import UsageError
+from .types import ModelCard
 
 CROP_SIZE = 112
 
@@ -115,7 +117,7 @@ class ConvStem(nn.Module):
         super().__init__()
         channels = (3, 16, 32, 64)
         layers: list[nn.Module] = []
-        for before, after in zip(channels, channels[1:], strict=False):
+        for before, after in itertools.pairwise(channels):
             layers += [nn.Conv2d(before, after, 3, 2, 1, bias=False), nn.BatchNorm2d(after), nn.GELU()]
         self.layers = nn.Sequential(*layers, nn.Conv2d(channels[-1], config.width, 1))
 
@@ -151,11 +153,22 @@ class ConvNeXtStem(nn.Module):
     A third stage, at half that resolution, is projected too, repeated 2×2 and added.
     """
 
+    conv0: nn.Conv2d
+    conv1: nn.Conv2d
+    conv2: nn.Conv2d
+    norm1: ChannelNorm
+    norm2: ChannelNorm
+    stage0: nn.Sequential
+    stage1: nn.Sequential
+    stage2: nn.Sequential
+
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
         widths, depths, kernels = config.stem_widths, config.stem_depths, config.stem_kernels
         if not (len(widths) == len(depths) == len(kernels) in (2, 3)):
-            raise UsageError(f"a convnext stem has two or three stages, but got widths {widths}, depths {depths}")
+            raise UsageError(
+                f"a convnext stem has two or three stages, but got {widths}, {depths}, {kernels}"
+            )
         before = 3
         for i, (width, depth, kernel) in enumerate(zip(widths, depths, kernels, strict=True)):
             stride = 4 if i == 0 else 2
@@ -236,12 +249,11 @@ class BlockState:
         n_prefix: number of tokens that are not patches; they come first.
     """
 
-    def __init__(self, block: nn.Module, index: int, tokens_in: Tensor, n_prefix: int) -> None:
+    def __init__(self, block: Any, index: int, tokens_in: Tensor, n_prefix: int) -> None:
         self.block = block
         self.index = index
         self.n_prefix = n_prefix
         self._tokens_in = tokens_in
-        self._wants_attention = False
 
     @cached_property
     def _qkv(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -259,7 +271,7 @@ class BlockState:
 
     @cached_property
     def attention(self) -> Tensor:
-        """Post-softmax attention (B, H, T queries, T keys). Read it before ``tokens``, which then reuse it."""
+        """Post-softmax attention (B, H, T queries, T keys). Read before ``tokens``, it is used for them."""
         scaled = self.queries * (self.queries.shape[-1] ** -0.5)
         return (scaled @ self.keys.transpose(-2, -1)).softmax(dim=-1)
 
@@ -330,14 +342,20 @@ class ViT(nn.Module):
     >>> with torch.inference_mode():
     ...     for state in vit.walk(torch.zeros(2, 112, 112, 3, dtype=torch.uint8)):
     ...         if state.index == 1:
+    ...             print(tuple(state.patches.shape))
     ...             break  # an early exit: the third block never runs
-    >>> tuple(state.patches.shape)
     (2, 196, 32)
     """
+
+    pixel_scale: Tensor
+    pixel_shift: Tensor
+    exit_weight: Tensor | None
+    exit_bias: Tensor | None
 
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
         self.config = config
+        self.card: ModelCard | None = None  # set by whoever knows where the weights come from
         self.grid = config.grid
         self.n_prefix = config.n_prefix
         stems = {"patch": PatchStem, "conv": ConvStem, "convnext": ConvNeXtStem}
@@ -348,7 +366,7 @@ class ViT(nn.Module):
             torch.zeros(1, config.n_prefix + config.n_patches, config.width)
         )
         self.quality_token = nn.Parameter(torch.zeros(1, 1, config.width)) if config.quality_token else None
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        self.blocks: Any = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.norm: nn.Module = nn.LayerNorm(config.width, eps=config.norm_eps)
         self.head: nn.Module | None = None
         if config.head == "flatten":
@@ -359,11 +377,18 @@ class ViT(nn.Module):
         self.quality_head: QualityHead | None = None
         if config.quality is not None:
             self.quality_head = QualityHead(config.width if config.quality == "token" else config.embedding)
-        self.folded_exit: tuple[Tensor, float] | None = None
-        mean, std = torch.tensor(config.mean), torch.tensor(config.std)
-        self.register_buffer("pixel_scale", 1 / (255 * std), persistent=False)
-        self.register_buffer("pixel_shift", -mean / std, persistent=False)
+        self.register_buffer("exit_weight", None, persistent=False)  # filled by fold
+        self.register_buffer("exit_bias", None, persistent=False)
+        self.register_buffer("pixel_scale", None, persistent=False)
+        self.register_buffer("pixel_shift", None, persistent=False)
+        self.set_pixel_range()
         self._initialise()
+
+    def set_pixel_range(self, device: torch.device | None = None) -> None:
+        """Fill the normalisation buffers from the config (again, after a construction on ``meta``)."""
+        mean = torch.tensor(self.config.mean, device=device)
+        std = torch.tensor(self.config.std, device=device)
+        self.pixel_scale, self.pixel_shift = 1 / (255 * std), -mean / std
 
     def _initialise(self) -> None:
         # Truncated-normal 0.02 and residual projections scaled down by (2L)^-1/2: what lets a small ViT start
@@ -388,7 +413,7 @@ class ViT(nn.Module):
     @property
     def has_exits(self) -> bool:
         """Whether the network regresses a quality (ViT-FIQA), so that every block is an exit."""
-        return self.quality_head is not None or self.folded_exit is not None
+        return self.quality_head is not None or self.exit_weight is not None
 
     def normalise(self, crops: Tensor) -> Tensor:
         """uint8 RGB (B, H, W, 3) → float (B, 3, S, S), the network's own input."""
@@ -425,10 +450,9 @@ class ViT(nn.Module):
 
     def exit_score(self, normed: Tensor) -> Tensor:
         """Tokens (B, T, D) of any block after the final LayerNorm → raw quality (B,), higher = better."""
-        if self.folded_exit is not None:
-            weight, bias = self.folded_exit
+        if self.exit_weight is not None and self.exit_bias is not None:
             tokens = normed if self.config.head_sees_prefix else normed[:, self.n_prefix :]
-            return (tokens * weight.to(tokens)).sum(dim=(1, 2)) + bias
+            return (tokens * self.exit_weight).sum(dim=(1, 2)) + self.exit_bias
         if self.quality_head is None:
             raise UsageError("this network regresses no quality, so it has no exits")
         if self.config.quality == "token":
@@ -448,12 +472,13 @@ class ViT(nn.Module):
             row, bias = quality.project.weight.double()[0], torch.zeros((), dtype=torch.float64)
             stages = ((quality.norm, None), (head.norm2, head.project), (head.norm1, head.reduce))
             for norm, linear in stages:  # from the score back to the tokens
-                scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
-                bias = bias + row @ (norm.bias.double() - norm.running_mean.double() * scale)
-                row = row * scale
+                scale, shift = _affine(norm)
+                bias, row = bias + row @ shift, row * scale
                 if linear is not None:
-                    row = _row(row, linear)
-            self.folded_exit = (row.float().reshape(-1, self.config.width), float(bias))
+                    # float64 in slices: a float64 copy of a 512 × 100,352 matrix would be 400 MB
+                    row = torch.cat([row @ part.double() for part in linear.weight.split(8192, dim=1)])
+            self.exit_weight = row.float().reshape(-1, self.config.width)
+            self.exit_bias = bias.float()
         if not keep_head:
             self.head = None
             if self.config.quality == "embedding":
@@ -461,9 +486,12 @@ class ViT(nn.Module):
         return self
 
 
-def _row(row: Tensor, linear: nn.Linear) -> Tensor:
-    # float64 in slices, because a float64 copy of a 512 × 100,352 matrix would be 400 MB
-    return torch.cat([row @ part.double() for part in linear.weight.split(8192, dim=1)])
+def _affine(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
+    """A BatchNorm in evaluation mode as y = scale · x + shift, in float64."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+    return scale, norm.bias.double() - norm.running_mean.double() * scale
 
 
 def flops(config: ViTConfig) -> tuple[float, ...]:
@@ -473,7 +501,7 @@ def flops(config: ViTConfig) -> tuple[float, ...]:
 
     >>> vit_s = ViTConfig(width=512, depth=12, heads=8, mlp_width=2048, patch_size=9)
     >>> [round(g, 2) for g in flops(vit_s)][:3]
-    [0.98, 1.92, 2.87]
+    [0.98, 1.93, 2.88]
     """
     t, d = config.n_patches + config.n_prefix, config.width
     if config.stem == "patch":
@@ -483,9 +511,9 @@ def flops(config: ViTConfig) -> tuple[float, ...]:
     else:
         stem, before, side = 14**2 * config.stem_widths[1] * d, 3, 28
         for i, (c, n) in enumerate(zip(config.stem_widths, config.stem_depths, strict=True)):
-            stem += side**2 * ((4 if i else 16) * before * c + n * (8 * c * c + config.stem_kernels[i] ** 2 * c))
+            block = 8 * c * c + config.stem_kernels[i] ** 2 * c
+            stem += side**2 * ((4 if i else 16) * before * c + n * block)
             stem += side**2 * c * d if i == 2 else 0
             before, side = c, side // 2
     block = t * (4 * d * d + 2 * d * config.mlp_width) + 2 * t * t * d
     return tuple(2e-9 * (stem + block * (i + 1)) for i in range(config.depth))
-

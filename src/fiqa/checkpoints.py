@@ -1,0 +1,494 @@
+"""Checkpoints: presets, the key layouts of published files, and strict loading.
+
+A state dict holds everything but the number of heads, so that comes from a preset, from the file's own
+metadata or from the caller, and is never guessed: a wrong one changes every score without an error.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from .errors import CheckpointMismatch, DataError, UsageError, require, unknown
+from .types import ModelCard
+from .vit import CROP_SIZE, ViT, ViTConfig, flops
+
+Keep = Literal["all", "exits", "blocks"]
+
+WRAPPERS = ("state_dict", "model", "model_state_dict")
+PREFIXES = ("module.", "model.", "net.", "backbone.", "_orig_mod.")
+HUB = "hf-hub:"
+HUB_FILES = ("model.safetensors", "pretrained_model/model.pt", "model.pt", "pytorch_model.bin")
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A published network: what its files do not say, and where they come from.
+
+    Attributes:
+        name: what users type.
+        heads: number of attention heads.
+        shape: (width, depth, mlp_width, patch_size), checked against the file.
+        layout: the key layout, a name in ``LAYOUTS``.
+        source: where its owners hand it out; begins with ``hf-hub:`` if it can be fetched from there.
+        licence: terms of the weights as their owners state them.
+        sha256: of the owners' file where known; empty otherwise.
+        defaults: method name → the settings that its paper reports.
+    """
+
+    name: str
+    heads: int
+    shape: tuple[int, int, int, int]
+    layout: str
+    source: str
+    licence: str
+    sha256: str = ""
+    defaults: Mapping[str, str] | None = None
+
+
+_INSIGHTFACE = "InsightFace recognition/arcface_torch, WebFace42M checkpoints"
+_NON_COMMERCIAL = "non-commercial research only (InsightFace models)"
+_AUTHORS = "ViT-FIQA's authors' download"
+_CVLFACE = "hf-hub:minchul/cvlface_adaface_vit_"
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset("arcface-vit-t", 8, (256, 12, 1024, 9), "arcface", _INSIGHTFACE, _NON_COMMERCIAL),
+        Preset("arcface-vit-s", 8, (512, 12, 2048, 9), "arcface", _INSIGHTFACE, _NON_COMMERCIAL),
+        Preset("arcface-vit-b", 8, (512, 24, 2048, 9), "arcface", _INSIGHTFACE, _NON_COMMERCIAL),
+        Preset("arcface-vit-l", 8, (768, 24, 3072, 9), "arcface", _INSIGHTFACE, _NON_COMMERCIAL),
+        Preset(
+            "cvlface-vit-s",
+            8,
+            (512, 12, 2560, 8),
+            "arcface",
+            "CVLface, ViT-S AdaFace or ArcFace WebFace4M",
+            "code MIT; weights trained on WebFace4M, research data",
+        ),
+        Preset(
+            "cvlface-vit-b",
+            16,
+            (512, 24, 1536, 8),
+            "arcface",
+            _CVLFACE + "base_webface4m",
+            "code MIT; weights trained on WebFace4M, research data",
+            defaults={"vitnt": "vitnt:blocks=0-19"},
+        ),
+        Preset("vitfiqa-s-token", 8, (512, 12, 2048, 9), "vitfiqa-token", _AUTHORS, "CC BY-NC-SA 4.0"),
+        Preset("vitfiqa-s-crfiqa", 8, (512, 12, 2048, 9), "vitfiqa-crfiqa", _AUTHORS, "CC BY-NC-SA 4.0"),
+        Preset("vitfiqa-s-full", 8, (512, 12, 2048, 9), "vitfiqa-full", _AUTHORS, "CC BY-NC-SA 4.0"),
+    )
+}
+
+
+# ---------------------------------------------------------------- layouts
+
+# file key → our key, as prefix rules; the first that fits wins.
+_RENAME_ARCFACE = (
+    ("patch_embed.proj.", "stem.proj."),
+    ("qs_token", "quality_token"),
+    ("feature.0.", "head.reduce."),
+    ("feature.1.", "head.norm1."),
+    ("feature.2.", "head.project."),
+    ("feature.3.", "head.norm2."),
+    ("head_qs.0.", "quality_head.norm."),
+    ("head_qs.1.", "quality_head.project."),
+)
+_RENAME_FIRST = (
+    ("pe.", "stem.layers."),
+    ("pos", "pos_embed"),
+    ("head.0.", "head.project."),
+    ("head.1.", "head.norm."),
+    ("qh.0.", "quality_head.norm."),
+    ("qh.1.", "quality_head.project."),
+    ("q", "quality_token"),
+)
+_IN_BLOCK_FIRST = ((".n1.", ".norm1."), (".n2.", ".norm2."), (".fc1.", ".mlp.fc1."), (".fc2.", ".mlp.fc2."))
+# In published files and used by no method: masking while training, and the unused norms of other exits.
+_IGNORED = re.compile(r"^(mask_token|early_norms\..*|.*\.num_batches_tracked)$")
+
+
+def _arcface_key(key: str) -> str:
+    return next((new + key[len(old) :] for old, new in _RENAME_ARCFACE if key.startswith(old)), key)
+
+
+def _first_key(key: str) -> str:
+    if key.startswith("blocks."):
+        for old, new in _IN_BLOCK_FIRST:
+            key = key.replace(old, new)
+        return key
+    return next((new + key[len(old) :] for old, new in _RENAME_FIRST if key.startswith(old)), key)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A family of key names: which keys mark it, how they map to ours, and what they say of the config."""
+
+    name: str
+    marks: tuple[str, ...]
+    rename: Callable[[str], str]
+    fixed: Mapping[str, Any]
+
+
+_ARCFACE_MARKS = ("patch_embed.proj.weight", "blocks.0.attn.qkv.weight", "blocks.0.mlp.fc1.weight")
+_FIQA_TOKEN = {"quality": "token", "quality_token": True}
+
+LAYOUTS = {
+    layout.name: layout
+    for layout in (
+        Layout("fiqa", ("stem.proj.weight", "blocks.0.mlp.fc1.weight"), str, {}),
+        Layout(
+            "fiqa-first",
+            ("pe.0.weight", "q", "blocks.0.n1.weight"),
+            _first_key,
+            {"stem": "conv", "activation": "gelu", "head": "mean", **_FIQA_TOKEN},
+        ),
+        Layout("vitfiqa-token", (*_ARCFACE_MARKS, "head_qs.1.weight", "qs_token"), _arcface_key, _FIQA_TOKEN),
+        Layout(
+            "vitfiqa-full",
+            (*_ARCFACE_MARKS, "head_qs.1.weight", "qs_token"),
+            _arcface_key,
+            {"quality": "embedding", "quality_token": True, "head_sees_prefix": True},
+        ),
+        Layout(
+            "vitfiqa-crfiqa", (*_ARCFACE_MARKS, "head_qs.1.weight"), _arcface_key, {"quality": "embedding"}
+        ),
+        Layout("arcface", _ARCFACE_MARKS, _arcface_key, {}),
+    )
+}
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def recognise(shapes: Shapes) -> Layout:
+    """The layout of a file, by its keys and shapes (prefixes already stripped).
+
+    Raises:
+        CheckpointMismatch: no layout fits; names the nearest and the first key that it misses.
+    """
+    fits = [layout for layout in LAYOUTS.values() if all(mark in shapes for mark in layout.marks)]
+    if not fits:
+        nearest = max(LAYOUTS.values(), key=lambda layout: _overlap(layout, shapes))
+        missing = next(mark for mark in nearest.marks if mark not in shapes)
+        raise CheckpointMismatch(
+            f"this is no checkpoint of a known layout ({', '.join(LAYOUTS)}): the nearest is {nearest.name}, "
+            f"of which {missing!r} is missing; the first of its {len(shapes)} keys is {_first(shapes)}"
+        )
+    if fits[0].name == "vitfiqa-token" and "feature.0.weight" in shapes:
+        # token and full have the same keys; in full the recognition head also sees the quality token
+        tokens = shapes["feature.0.weight"][1] // shapes["patch_embed.proj.weight"][0]
+        return LAYOUTS["vitfiqa-full" if tokens == shapes["pos_embed"][1] else "vitfiqa-token"]
+    return fits[0]
+
+
+def _overlap(layout: Layout, shapes: Shapes) -> float:
+    known = {
+        name for name in map(layout.rename, shapes) if name.startswith(("stem.", "blocks.", "norm.", "pos_"))
+    }
+    return len(known) + sum(mark in shapes for mark in layout.marks)
+
+
+def infer_config(layout: Layout, shapes: Shapes, heads: int) -> ViTConfig:
+    """The config that the shapes of a file imply, given the number of heads.
+
+    Raises:
+        CheckpointMismatch: a key that the config is read from is missing.
+    """
+    ours = {layout.rename(key): shape for key, shape in shapes.items()}
+
+    def shape(key: str) -> tuple[int, ...]:
+        if key not in ours:
+            raise CheckpointMismatch(
+                f"a {layout.name} checkpoint must hold {key!r} (our name), which is missing"
+            )
+        return ours[key]
+
+    blocks = [int(key.split(".")[1]) for key in ours if re.match(r"blocks\.\d+\.", key)]
+    conv = layout.fixed.get("stem") == "conv"
+    width = shape("pos_embed")[-1]
+    patch = 8 if conv else shape("stem.proj.weight")[-1]
+    n_patches = shape("pos_embed")[1] - ("quality_token" in ours)
+    fits_crop = (CROP_SIZE // patch) ** 2 == n_patches
+    head = layout.fixed.get("head", "flatten" if "head.reduce.weight" in ours else None)
+    return ViTConfig(
+        **{
+            "width": width,
+            "depth": max(blocks) + 1,
+            "heads": heads,
+            "mlp_width": shape("blocks.0.mlp.fc1.weight")[0],
+            "patch_size": patch,
+            "image_size": CROP_SIZE if fits_crop else math.isqrt(n_patches) * patch,
+            "qkv_bias": "blocks.0.attn.qkv.bias" in ours,
+            "embedding": shape("head.project.weight")[0] if head else 0,
+            **layout.fixed,
+            "head": head,
+        }
+    )
+
+
+# ---------------------------------------------------------------- reading files
+
+
+def read_state_dict(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read a tensor file: (key → tensor, metadata), wrappers opened and common prefixes stripped.
+
+    ``.safetensors`` goes through safetensors; anything else through ``torch.load(weights_only=True)``, which
+    runs no code from the file. Tensors are mapped, not copied, where the format allows.
+
+    Raises:
+        DataError: the file is missing, damaged, or holds no tensors.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"no checkpoint at {str(path)!r}")
+    metadata: dict[str, str] = {}
+    if path.suffix == ".safetensors":
+        safetensors = require("safetensors", "torch", "reading .safetensors")
+        require("safetensors.torch", "torch", "reading .safetensors")
+        try:
+            with safetensors.safe_open(str(path), framework="pt") as file:
+                metadata = dict(file.metadata() or {})
+                found: Any = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        except (safetensors.SafetensorError, OSError) as error:
+            raise DataError(f"{str(path)!r} is no readable safetensors file: {error}") from error
+    else:
+        found = _torch_load(path)
+    for wrapper in WRAPPERS:
+        if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping):
+            found = found[wrapper]
+    if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
+        raise DataError(
+            f"{str(path)!r} holds no state dict of tensors; expected one, bare or under {WRAPPERS}"
+        )
+    if not found:
+        raise DataError(f"{str(path)!r} holds no tensors")
+    return _strip(dict(found)), metadata
+
+
+def _torch_load(path: Path) -> Any:
+    # What torch raises for a damaged file depends on where the damage is; all of it means the same here.
+    try:
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        except RuntimeError:  # a file in torch's old format can't be mapped
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(
+            f"{str(path)!r} can't be read as a torch checkpoint of plain tensors: {reason}"
+        ) from error
+
+
+def _strip(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    while prefix := next((p for p in PREFIXES if all(key.startswith(p) for key in state)), ""):
+        state = {key[len(prefix) :]: value for key, value in state.items()}
+    return state
+
+
+# ---------------------------------------------------------------- loading
+
+
+def load_checkpoint(
+    path: str | os.PathLike[str],
+    *,
+    heads: int | None = None,
+    preset: str | None = None,
+    keep: Keep = "all",
+) -> ViT:
+    """Load a ViT checkpoint, strictly: every key and shape must fit, or nothing is loaded.
+
+    Args:
+        path: .safetensors, .pt or .pth, or ``hf-hub:owner/name`` (extra ``hub``).
+        heads: number of attention heads; needed unless a preset or the file's metadata says it.
+        preset: name of a published network (``fiqa models``) that the file must be.
+        keep: ``all``; ``exits`` drops the recognition head after folding it into the exits; ``blocks``
+            does not even load it.
+
+    Returns:
+        The network in evaluation mode, float32, on the CPU. ``vit.card`` describes it.
+
+    Raises:
+        CheckpointMismatch: with the first missing and unexpected keys and the layout that fits best.
+        DataError: the file is missing or damaged.
+        UsageError: the number of heads is not known.
+
+    >>> load_checkpoint("nowhere.pt", heads=8)
+    Traceback (most recent call last):
+        ...
+    fiqa.errors.DataError: no checkpoint at 'nowhere.pt'
+    """
+    wanted = _preset(preset) if preset is not None else None
+    name = os.fspath(path)
+    file = fetch(name) if name.startswith(HUB) else Path(name)
+    state, metadata = read_state_dict(file)
+    state = {key: tensor for key, tensor in state.items() if not _IGNORED.match(key)}
+    shapes = {key: tuple(tensor.shape) for key, tensor in state.items()}
+    layout = recognise(shapes)
+    config = _config(layout, shapes, metadata, heads, wanted)
+    vit = _fill(config, layout, state, keep)
+    card = _card(vit, name, wanted, metadata)
+    vit.card = card
+    return vit.fold(keep_head=keep == "all") if keep != "blocks" else vit
+
+
+def _preset(name: str) -> Preset:
+    if name not in PRESETS:
+        raise unknown("preset", name, PRESETS)
+    return PRESETS[name]
+
+
+def _config(
+    layout: Layout, shapes: Shapes, metadata: Mapping[str, str], heads: int | None, preset: Preset | None
+) -> ViTConfig:
+    if "fiqa.config" in metadata:
+        values = json.loads(metadata["fiqa.config"])
+        config_values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        config = ViTConfig(**config_values)
+        if heads is not None and heads != config.heads:
+            raise UsageError(f"this checkpoint says it has {config.heads} heads, but got heads={heads}")
+        return config
+    if preset is not None:
+        if heads is not None and heads != preset.heads:
+            raise UsageError(f"{preset.name} has {preset.heads} heads, but got heads={heads}")
+        heads = preset.heads
+    if layout.name == "fiqa":
+        raise CheckpointMismatch("a fiqa checkpoint carries its config as metadata, which this file lacks")
+    if heads is None:
+        probe = _shape(infer_config(layout, shapes, 1))
+        fits = [
+            f"{p.name} ({p.heads})" for p in PRESETS.values() if p.shape == probe and p.layout == layout.name
+        ]
+        hint = f"; its shapes are those of {', '.join(fits)}" if fits else ""
+        raise UsageError(f"a checkpoint does not say how many attention heads it has: give heads=…{hint}")
+    config = infer_config(layout, shapes, heads)
+    if preset is not None and (preset.layout != layout.name or preset.shape != _shape(config)):
+        raise CheckpointMismatch(
+            f"{preset.name} is {preset.layout} with (width, depth, MLP, patch) {preset.shape}, "
+            f"but the file is {layout.name} with {_shape(config)}"
+        )
+    return config
+
+
+def _shape(config: ViTConfig) -> tuple[int, int, int, int]:
+    return config.width, config.depth, config.mlp_width, config.patch_size
+
+
+def _fill(config: ViTConfig, layout: Layout, state: Mapping[str, Tensor], keep: Keep) -> ViT:
+    with torch.device("meta"):
+        vit = ViT(config)
+    expected = {key: tuple(t.shape) for key, t in vit.state_dict().items() if not _IGNORED.match(key)}
+    renamed = {layout.rename(key): key for key in state}
+    missing = [key for key in expected if key not in renamed]
+    unexpected = [renamed[key] for key in renamed if key not in expected]
+    wrong = [
+        f"{renamed[key]!r} is {tuple(state[renamed[key]].shape)}, not {shape}"
+        for key, shape in expected.items()
+        if key in renamed and tuple(state[renamed[key]].shape) != shape
+    ]
+    if missing or unexpected or wrong:
+        parts = [f"{len(missing)} keys are missing, first {missing[0]!r} (our name)"] if missing else []
+        parts += [f"{len(unexpected)} are unexpected, first {unexpected[0]!r}"] if unexpected else []
+        parts += [f"{len(wrong)} have another shape: {wrong[0]}"] if wrong else []
+        raise CheckpointMismatch(f"the layout that fits best is {layout.name}, but {'; '.join(parts)}")
+    if keep == "blocks":
+        vit.head = None
+        if config.quality == "embedding":
+            vit.quality_head = None
+    needed = set(vit.state_dict())
+    # one copy, in float32, so that nothing depends on the mapped file any more
+    loaded = {key: state[old].to(torch.float32, copy=True) for key, old in renamed.items() if key in needed}
+    tracked = {key: torch.tensor(0) for key in needed if key.endswith("num_batches_tracked")}
+    vit.load_state_dict(loaded | tracked, assign=True)
+    vit.set_pixel_range(torch.device("cpu"))
+    return vit.eval().requires_grad_(False)
+
+
+def _card(vit: ViT, name: str, preset: Preset | None, metadata: Mapping[str, str]) -> ModelCard:
+    if "fiqa.card" in metadata:
+        return ModelCard.from_json(metadata["fiqa.card"])
+    card = describe(vit, Path(name).name if not name.startswith(HUB) else name)
+    if preset is None:
+        return card
+    return replace(
+        card, name=preset.name, source=preset.source, licence=preset.licence, defaults=preset.defaults or {}
+    )
+
+
+def describe(vit: ViT, name: str = "vit") -> ModelCard:
+    """The card of a network, as far as the network itself tells; a card it already carries comes first.
+
+    >>> describe(ViT(ViTConfig(width=32, depth=3, heads=4, mlp_width=64))).depth
+    3
+    """
+    if vit.card is not None:
+        return vit.card
+    return ModelCard(
+        name=name,
+        depth=vit.depth,
+        grid=vit.grid,
+        width=vit.config.width,
+        heads=vit.config.heads,
+        exits=vit.has_exits,
+        embedding=vit.config.embedding if vit.head is not None else 0,
+        gflops=tuple(round(value, 6) for value in flops(vit.config)),
+    )
+
+
+def save_checkpoint(vit: ViT, path: str | os.PathLike[str], *, half: bool = True) -> None:
+    """Write a network as .safetensors with its config and card, in float16 unless ``half`` is False."""
+    torch_files = require("safetensors.torch", "torch", "writing .safetensors")
+    dtype = torch.float16 if half else torch.float32
+    state = {
+        k: t.detach().to("cpu", dtype).contiguous()
+        for k, t in vit.state_dict().items()
+        if t.is_floating_point()
+    }
+    metadata = {"fiqa.config": json.dumps(asdict(vit.config)), "fiqa.card": describe(vit).to_json()}
+    temporary = Path(f"{os.fspath(path)}.part")
+    torch_files.save_file(state, temporary, metadata=metadata)
+    temporary.replace(path)
+
+
+# ---------------------------------------------------------------- the hub
+
+
+def fetch(name: str) -> Path:
+    """Local path of ``hf-hub:owner/name[/file][@revision]``, downloaded if it is not in the cache.
+
+    Raises:
+        MissingExtra: huggingface_hub is not installed.
+        UsageError: the name is not of that form.
+        DataError: neither cache nor hub has such a file.
+    """
+    hub = require("huggingface_hub", "hub", "loading from the Hugging Face hub")
+    errors = require("huggingface_hub.errors", "hub", "loading from the Hugging Face hub")
+    target, _, revision = name.removeprefix(HUB).partition("@")
+    owner, *rest = target.split("/")
+    if not owner or not rest or not rest[0]:
+        raise UsageError(f"a hub model is hf-hub:owner/name[/file][@revision], but got {name!r}")
+    files = ["/".join(rest[1:])] if rest[1:] else list(HUB_FILES)
+    reasons = []
+    for file in files:
+        try:
+            return Path(hub.hf_hub_download(f"{owner}/{rest[0]}", file, revision=revision or None))
+        except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, OSError) as error:
+            reasons.append(f"{file}: {_one_line(error)}")
+    raise DataError(f"{name} gave no checkpoint; tried {'; '.join(reasons)}")
+
+
+def _one_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
+
+
+def _first(keys: Iterable[str]) -> str:
+    return repr(next(iter(keys), ""))
