@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def threshold(impostor: Sequence[float], fmr: float) -> float:
-    """The lowest non-mated score t with FMR(score >= t) <= fmr; with none, the next number above the highest."""
+    """The lowest non-mated score t with FMR(score >= t) <= fmr, or the next number above the highest."""
     good = [t for t in impostor if sum(s >= t for s in impostor) / len(impostor) <= fmr]
     return min(good) if good else math.nextafter(max(impostor), math.inf)
 

@@ -144,7 +144,7 @@ def all_against_all(embeddings: ArrayLike, subjects: ArrayLike, block: int = 512
 
 def all_against_all_thresholds(
     embeddings: ArrayLike, subjects: ArrayLike, fmrs: Sequence[float], block: int = 512
-) -> NDArray[np.float64]:
+) -> NDArray[np.floating]:
     """The thresholds of ``threshold_at_fmr`` over *all* non-mated comparisons of ``embeddings``, exact.
 
     Only the highest scores are kept while the blocks go by: LFW has 87 million comparisons, of which those at
@@ -158,11 +158,11 @@ def all_against_all_thresholds(
             "all images are of one subject: there are no non-mated comparisons to set a threshold on."
         )
     accepted = [_accepted(fmr, n) for fmr in fmrs]
-    kept: NDArray[np.floating] = np.empty(0)
+    kept = np.empty(0, _floating(embeddings).dtype)
     for _, _, similarity, is_genuine in all_against_all(embeddings, subjects, block):
         kept = highest(np.concatenate([kept, similarity[~is_genuine]]), min(max(accepted) + 1, n))
     descending = np.sort(kept)[::-1]
-    return np.array([_threshold_below(descending, k, n) for k in accepted])
+    return np.array([_lowest_allowed(descending, k) for k in accepted], kept.dtype)
 
 
 def highest(values: NDArray[np.floating], m: int) -> NDArray[np.floating]:
@@ -198,14 +198,11 @@ def thresholds_at_fmr(impostor: ArrayLike, fmrs: Sequence[float]) -> NDArray[np.
     _no_nan("similarity", scores)
     n = len(scores)
     accepted = [_accepted(fmr, n) for fmr in fmrs]
-    scores = np.partition(scores, sorted({n - 1 - k for k in accepted}))
-    out = []
-    for k in accepted:
-        refused = scores[n - 1 - k]  # the (k+1)-th highest: one too many
-        above = scores[n - k :]
-        above = above[above > refused]
-        out.append(above.min() if above.size else np.nextafter(refused, np.inf, dtype=scores.dtype))
-    return np.array(out, scores.dtype)
+    lowest = (
+        n - 1 - max(accepted, default=0)
+    )  # only the scores from here on can be thresholds: sort no others
+    descending = np.sort(np.partition(scores, lowest)[lowest:])[::-1]
+    return np.array([_lowest_allowed(descending, k) for k in accepted], scores.dtype)
 
 
 @dataclass(frozen=True)
@@ -364,13 +361,11 @@ def _accepted(fmr: float, n: int) -> int:
     return k
 
 
-def _threshold_below(descending: NDArray[np.floating], k: int, n: int) -> float:
-    """The threshold when ``k`` of ``n`` may match, from the highest scores in falling order (more than k of
-    them).
-    """
-    refused = descending[k]
+def _lowest_allowed(descending: NDArray[np.floating], k: int) -> np.floating:
+    """The lowest score that at most ``k`` reach, or the next number above all; given more than ``k`` of them."""
+    refused = descending[k]  # reached by k + 1 or more
     above = descending[:k][descending[:k] > refused]
-    return float(above[-1] if above.size else np.nextafter(refused, np.inf, dtype=descending.dtype))
+    return above[-1] if above.size else np.nextafter(refused, np.inf, dtype=descending.dtype)
 
 
 def _floating(values: ArrayLike) -> NDArray[np.floating]:
