@@ -120,7 +120,8 @@ class Quality:
         face_index: 0 for the largest face, 1 for the next, …
         used: method spec as given → the fully resolved spec that was run (settings, and depth in a budget).
         maps: method spec as given → (rows, columns) float32 patch map, higher = more useful.
-        crop: the (112, 112, 3) uint8 RGB crop that was scored, if it was asked to be kept.
+        embedding: (E,) float32 recognition embedding, not normalised, if it was asked for.
+        crop: the (112, 112, 3) uint8 RGB crop that was scored.
     """
 
     status: str
@@ -132,6 +133,7 @@ class Quality:
     face_index: int = 0
     used: Mapping[str, str] = field(default_factory=dict)
     maps: Mapping[str, FloatArray] = field(default_factory=dict, repr=False)
+    embedding: FloatArray | None = field(default=None, repr=False, compare=False)
     crop: ImageArray | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:

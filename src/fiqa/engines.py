@@ -1,0 +1,234 @@
+"""Engines: crops in, evidence out, on ONNX Runtime (core), OpenVINO or torch (extras).
+
+All three answer the same names with the same numbers; they differ in speed. An engine cuts its network down
+to the names of a request, so that an early exit costs no more than the blocks it needs.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from . import _graph
+from . import evidence as names
+from .errors import DataError, UsageError, require, unknown
+from .evidence import Evidence
+from .types import FloatArray, ImageArray, ModelCard
+
+if TYPE_CHECKING:
+    from .vit import ViT
+
+ENGINES = ("openvino", "onnxruntime", "torch")  # fastest first, measured in benchmarks/engines.py
+PRECISIONS = {
+    "openvino": ("fp32", "bf16", "int8"),
+    "onnxruntime": ("fp32", "int8"),
+    "torch": ("fp32", "bf16"),
+}
+CROP_SHAPE = (112, 112, 3)
+INPUT = "crops"
+
+
+class Engine(Protocol):
+    """What runs a network. ``name`` and ``precision`` say how; ``card`` says which."""
+
+    name: str
+    precision: str
+    card: ModelCard
+
+    def run(self, crops: ImageArray, wanted: Sequence[str]) -> Evidence:
+        """Evidence ``wanted`` for crops uint8 (B, 112, 112, 3) RGB, B ≥ 1."""
+        ...
+
+
+def choose(engine: str, *, exportable: bool) -> str:
+    """The engine to use: ``engine`` itself, or for ``auto`` the fastest that is installed.
+
+    Args:
+        engine: ``auto``, ``openvino``, ``onnxruntime`` or ``torch``.
+        exportable: whether an ONNX graph is at hand or can be made.
+    """
+    if engine != "auto":
+        if engine not in ENGINES:
+            raise unknown("engine", engine, ("auto", *ENGINES))
+        return engine
+    if not exportable:
+        return "torch"
+    return "openvino" if installed("openvino") else "onnxruntime"
+
+
+def installed(module: str) -> bool:
+    """Whether a module can be imported, without importing it."""
+    return importlib.util.find_spec(module) is not None
+
+
+def check_precision(engine: str, precision: str) -> None:
+    """UsageError unless ``engine`` can run in ``precision``."""
+    if precision not in PRECISIONS[engine]:
+        offered = ", ".join(PRECISIONS[engine])
+        raise UsageError(f"precision of {engine} must be one of {offered}, but got {precision!r}")
+
+
+def available_threads(threads: int | None = None) -> int:
+    """``threads``, or the processors that this process may use."""
+    if threads is None:
+        affinity = getattr(os, "sched_getaffinity", None)
+        return len(affinity(0)) if affinity else os.cpu_count() or 1
+    if threads < 1:
+        raise UsageError(f"threads must be at least 1, but got {threads}")
+    return threads
+
+
+class GraphEngine:
+    """What ONNX Runtime and OpenVINO share: an evidence graph, cut to each request, compiled once."""
+
+    name = ""
+
+    def __init__(self, graph: bytes, *, threads: int | None = None, precision: str = "fp32") -> None:
+        check_precision(self.name, precision)
+        card = _graph.metadata(graph).get("fiqa.card")
+        if card is None:
+            raise DataError("this ONNX file is no evidence graph: make one with 'fiqa export'")
+        self.card = ModelCard.from_json(card)
+        self.precision = precision
+        self.threads = available_threads(threads)
+        self._source = graph
+        self._offered = frozenset(_graph.outputs(graph))
+        self._compiled: dict[tuple[str, ...], Callable[[ImageArray], Sequence[FloatArray]]] = {}
+
+    def run(self, crops: ImageArray, wanted: Sequence[str]) -> Evidence:
+        wanted = names.check_names(wanted, self.card.depth)
+        fetched = tuple(dict.fromkeys(itertools.chain.from_iterable(map(self._sources, wanted))))
+        if fetched not in self._compiled:
+            self._compiled[fetched] = self._compile(_graph.prune(self._source, fetched), fetched)
+        values = self._compiled[fetched](np.ascontiguousarray(crops))
+        arrays = dict(zip(fetched, values, strict=True))
+        return Evidence({name: self._derive(name, arrays) for name in wanted}, self.card.grid)
+
+    def _sources(self, name: str) -> tuple[str, ...]:
+        """The outputs of the graph that answer ``name``."""
+        if name in self._offered:
+            return (name,)
+        if name.startswith("step/"):  # any two blocks, from their states
+            _, blocks, norm = name.split("/")
+            ends = tuple(names.state(int(block), norm) for block in blocks.split("-"))
+            if self._offered.issuperset(ends):
+                return ends
+        raise UsageError(
+            f"this graph does not give {name!r}; export one that does, or use engine='torch'"
+        )
+
+    def _derive(self, name: str, arrays: dict[str, FloatArray]) -> FloatArray:
+        if name in arrays:
+            return arrays[name]
+        before, after = (arrays[source] for source in self._sources(name))
+        return np.linalg.norm(after - before, axis=-1).astype(np.float32)
+
+    def _compile(
+        self, graph: bytes, fetched: tuple[str, ...]
+    ) -> Callable[[ImageArray], Sequence[FloatArray]]:
+        raise NotImplementedError
+
+
+class OnnxRuntimeEngine(GraphEngine):
+    """ONNX Runtime on the CPU; ``int8`` quantises the weights dynamically (needs the onnx package)."""
+
+    name = "onnxruntime"
+
+    def _compile(
+        self, graph: bytes, fetched: tuple[str, ...]
+    ) -> Callable[[ImageArray], Sequence[FloatArray]]:
+        import onnxruntime
+
+        if self.precision == "int8":
+            from .quantize import dynamic_int8
+
+            graph = dynamic_int8(graph)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.log_severity_level = 3
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        return lambda crops: session.run(list(fetched), {INPUT: crops})
+
+
+class OpenVINOEngine(GraphEngine):
+    """OpenVINO on the CPU; ``int8`` quantises after training with nncf on ``calibration`` crops."""
+
+    name = "openvino"
+
+    def _compile(
+        self, graph: bytes, fetched: tuple[str, ...]
+    ) -> Callable[[ImageArray], Sequence[FloatArray]]:
+        openvino = require("openvino", "openvino", "engine 'openvino'")
+        core = openvino.Core()
+        model = core.read_model(graph)
+        if self.precision == "int8":
+            from .quantize import static_int8
+
+            model = static_int8(model)
+        compiled = core.compile_model(
+            model,
+            "CPU",
+            {
+                "INFERENCE_NUM_THREADS": self.threads,
+                "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bf16" else "f32",
+                "NUM_STREAMS": 1,
+            },
+        )
+
+        def run(crops: ImageArray) -> list[FloatArray]:
+            request = compiled.create_infer_request()
+            found = request.infer({0: crops})
+            return [np.array(found[i], dtype=np.float32) for i in range(len(fetched))]
+
+        return run
+
+
+class TorchEngine:
+    """torch, on the CPU or a GPU; ``bf16`` runs the blocks under autocast, the scores stay float32."""
+
+    name = "torch"
+
+    def __init__(
+        self, vit: ViT, *, device: str = "auto", threads: int | None = None, precision: str = "fp32"
+    ) -> None:
+        import torch
+
+        from .checkpoints import describe
+
+        check_precision(self.name, precision)
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        if threads is not None and device == "cpu":
+            torch.set_num_threads(available_threads(threads))
+        self.precision = precision
+        self.card = describe(vit)
+        self._vit = vit.to(device).eval()
+        self._device = torch.device(device)
+
+    def run(self, crops: ImageArray, wanted: Sequence[str]) -> Evidence:
+        import torch
+
+        from .record import record
+
+        on_device = torch.from_numpy(np.ascontiguousarray(crops)).to(self._device)
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device.type, torch.bfloat16, enabled=self.precision == "bf16"),
+        ):
+            found = record(self._vit, on_device, wanted)
+        return Evidence({name: value.float().cpu().numpy() for name, value in found.items()}, self.card.grid)
+
+
+def check_crops(crops: Any) -> ImageArray:
+    """``crops`` as uint8 (B, 112, 112, 3), or UsageError with what was got instead."""
+    array = np.asarray(crops)
+    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[1:] != CROP_SHAPE:
+        raise UsageError(
+            f"crops must be uint8 of shape (B, 112, 112, 3), RGB, but got {array.dtype} {array.shape}"
+        )
+    return array

@@ -1,0 +1,73 @@
+"""What to score: files, folders, globs, lists. Paths are str; bytes that are no text survive in them."""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from collections.abc import Iterable, Iterator
+
+from ..errors import DataError, UsageError
+
+_FORMATS = "jpg jpeg jpe jfif png webp bmp tif tiff gif jp2 ppm pgm pbm pnm avif tga"
+SUFFIXES = frozenset(f".{name}" for name in _FORMATS.split())
+
+
+def expand(inputs: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """Image paths of ``inputs``, in order, each once.
+
+    A folder gives the images below it, sorted (names that end like an image, a folder so named too: it will
+    get a row that says so). A pattern with ``*``, ``?`` or ``[`` gives what it matches. ``@FILE`` is a list,
+    a path a line (or, if it holds NUL bytes, NUL-separated); ``-`` is such a list on standard input. Anything
+    else is taken as a file, whether it exists or not.
+
+    Raises:
+        UsageError: nothing to score.
+        DataError: a list can't be read.
+    """
+    names = [os.fspath(item) for item in inputs]
+    found = list(dict.fromkeys(path for item in names for path in _expand_one(item)))
+    if not found:
+        what = ", ".join(repr(item) for item in names) or "no path"
+        raise UsageError(f"no images in {what}: images end in {' '.join(sorted(SUFFIXES))}")
+    return found
+
+
+def _expand_one(item: str) -> Iterator[str]:
+    if item == "-":
+        yield from _split(sys.stdin.buffer.read())
+    elif item.startswith("@") and not os.path.exists(item):
+        yield from _split(_read(item[1:]))
+    elif os.path.isdir(item):
+        yield from _below(item)
+    elif not os.path.lexists(item) and glob.has_magic(item):
+        for match in sorted(glob.glob(item, recursive=True)):
+            yield from _below(match) if os.path.isdir(match) else (match,)
+    else:
+        yield item
+
+
+def _below(folder: str) -> Iterator[str]:
+    for root, folders, files in os.walk(folder):
+        folders.sort()
+        named_like_images = [name for name in folders if _is_image_name(name)]
+        folders[:] = [name for name in folders if name not in named_like_images]
+        for name in sorted([*named_like_images, *filter(_is_image_name, files)]):
+            yield os.path.join(root, name)
+
+
+def _is_image_name(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in SUFFIXES
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise DataError(f"the list {path!r} can't be read: {error.strerror}") from error
+
+
+def _split(data: bytes) -> Iterator[str]:
+    lines = data.split(b"\0") if b"\0" in data else data.splitlines()
+    return (os.fsdecode(line) for line in lines if line)
