@@ -272,7 +272,7 @@ def test_statistics_gradients_are_the_numerical_ones() -> None:
     try:
         pixels = recognizer.preprocess(crops).astype("f8")
         recognizer._input = lambda crops: torch.from_numpy(recognizer.preprocess(crops)).double()
-        # weights: the numerical derivative in each weight of one layer, and the whole sum from autograd's parts
+        # weights: the numerical derivative in each weight of one layer
         weights = [p for block in network.stages()[1] for p in block.parameters()]
         index = [i for i, p in enumerate(weights) if p.dim() == 1][2]
         sums = recognizer.statistics_gradient(crops, "block2", "weights")
@@ -520,7 +520,8 @@ def test_cache_that_is_none(tmp_path: Path) -> None:
     with VectorCache(tmp_path / "many.sqlite") as cache:  # more keys than SQLite takes parameters at once
         keys = [index.to_bytes(4, "big") for index in range(1200)]
         cache.put("x", {key: np.full(2, index, np.float32) for index, key in enumerate(keys)})
-        assert [cache.get("x", keys)[key][1] for key in keys] == list(range(1200))
+        found = cache.get("x", keys)
+        assert [found[key][1] for key in keys] == list(range(1200))
     with sqlite3.connect(tmp_path / "many.sqlite") as database:
         assert database.execute("SELECT count(*) FROM vectors").fetchone() == (1200,)
 

@@ -1,0 +1,33 @@
+"""Other people's quality measures under one interface, written from their papers; users bring the weights."""
+
+from .image import DetectorScore, FaceSize, Sharpness
+from .recognition import (
+    CRFIQA,
+    SERFIQ,
+    EmbeddingNorm,
+    GraFIQs,
+    MirrorConsistency,
+    OnnxQuality,
+    dropout_agreement,
+)
+from .registry import RIVALS, RivalInfo, open_rival
+from .types import FaceRival, Rival, score_crops
+
+__all__ = [
+    "CRFIQA",
+    "RIVALS",
+    "SERFIQ",
+    "DetectorScore",
+    "EmbeddingNorm",
+    "FaceRival",
+    "FaceSize",
+    "GraFIQs",
+    "MirrorConsistency",
+    "OnnxQuality",
+    "Rival",
+    "RivalInfo",
+    "Sharpness",
+    "dropout_agreement",
+    "open_rival",
+    "score_crops",
+]

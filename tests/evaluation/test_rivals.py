@@ -1,0 +1,326 @@
+"""Rivals: each against the literal formula of its paper, on networks small enough to write out."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from fiqa.errors import DataError, UnknownName, UsageError
+from fiqa.evaluation.recognizers import OnnxRecognizer, VectorCache
+from fiqa.evaluation.rivals import (
+    RIVALS,
+    SERFIQ,
+    DetectorScore,
+    EmbeddingNorm,
+    FaceSize,
+    GraFIQs,
+    MirrorConsistency,
+    OnnxQuality,
+    Sharpness,
+    dropout_agreement,
+    open_rival,
+    score_crops,
+)
+from fiqa.types import Face
+
+
+def random_crops(n: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (n, 112, 112, 3), dtype=np.uint8)
+
+
+class LeftHalf:
+    """A recogniser that sees the left half only, so that a mirror image changes it."""
+
+    name = identity = "left half"
+
+    def embed(self, crops: np.ndarray) -> np.ndarray:
+        return crops[:, ::16, :56:8].reshape(len(crops), -1).astype(np.float32) - 100
+
+
+# --- without a network --------------------------------------------------------------------------------------
+
+
+def test_sharpness_is_the_literal_variance_and_falls_with_blur() -> None:
+    crops = random_crops(2)
+    values = []
+    for crop in crops:
+        luma = 0.299 * crop[..., 0] + 0.587 * crop[..., 1] + 0.114 * crop[..., 2]
+        laplacian = [
+            luma[y - 1, x] + luma[y + 1, x] + luma[y, x - 1] + luma[y, x + 1] - 4 * luma[y, x]
+            for y, x in itertools.product(range(1, 111), repeat=2)
+        ]
+        values.append(np.var(laplacian))
+    np.testing.assert_allclose(Sharpness().score_crops(crops), values, rtol=1e-5)
+    ladder = [
+        np.asarray(Image.fromarray(crops[0]).filter(ImageFilter.GaussianBlur(radius))) for radius in range(4)
+    ]
+    scores = Sharpness().score_crops(np.stack(ladder))
+    assert (np.diff(scores) < 0).all()
+    assert Sharpness().score_crops(np.full((1, 112, 112, 3), 7, np.uint8))[0] == pytest.approx(0, abs=1e-6)
+
+
+def face(left_eye: tuple[float, float], right_eye: tuple[float, float], confidence: float = 1.0) -> Face:
+    points = [left_eye, right_eye, (5.0, 5.0), (3.0, 8.0), (7.0, 8.0)]
+    return Face(box=(0, 0, 10, 10), landmarks=np.array(points, np.float32), confidence=confidence)
+
+
+def test_face_size_and_detector_score_of_found_faces() -> None:
+    faces = [face((0, 0), (3, 4), 0.9), None, face((10, 0), (70, 0), 0.4)]
+    assert FaceSize().score_faces(faces).tolist() == [5, -np.inf, 60]
+    np.testing.assert_array_equal(
+        DetectorScore().score_faces(faces), np.array([0.9, -np.inf, 0.4], dtype=np.float32)
+    )
+
+
+def test_detector_score_of_crops() -> None:
+    shapes = []
+
+    def detect(image: np.ndarray) -> list[Face]:
+        shapes.append(image.shape)
+        return [face((0, 0), (1, 1), c) for c in (0.2, 0.7)] if image[50, 50, 0] else []
+
+    crops = np.zeros((2, 112, 112, 3), np.uint8)
+    crops[0] = 9
+    rival = DetectorScore(detect, "mine", margin=10)
+    np.testing.assert_allclose(rival.score_crops(crops), [0.7, 0])
+    assert shapes == [(132, 132, 3)] * 2
+    assert rival.name == "mine-score"
+    with pytest.raises(UsageError, match="needs a detector"):
+        DetectorScore().score_crops(crops)
+
+
+# --- from any recogniser ------------------------------------------------------------------------------------
+
+
+def test_norm_and_mirror_are_the_literal_ones() -> None:
+    crops = random_crops(4)
+    embeddings = LeftHalf().embed(crops).astype(np.float64)
+    mirrored = LeftHalf().embed(crops[:, :, ::-1]).astype(np.float64)
+    np.testing.assert_allclose(
+        EmbeddingNorm(LeftHalf()).score_crops(crops), [np.sqrt((e**2).sum()) for e in embeddings], rtol=1e-6
+    )
+    cosine = [e @ m / np.sqrt((e @ e) * (m @ m)) for e, m in zip(embeddings, mirrored, strict=True)]
+    scores = MirrorConsistency(LeftHalf()).score_crops(crops)
+    np.testing.assert_allclose(scores, cosine, atol=1e-6)
+    symmetric = np.concatenate([crops[:1, :, :56], crops[:1, :, :56][:, :, ::-1]], axis=2)
+    assert MirrorConsistency(LeftHalf()).score_crops(symmetric)[0] == pytest.approx(1, abs=1e-6)
+    assert scores.max() < 0.9
+
+
+def test_dropout_agreement_is_the_papers_sum() -> None:
+    samples = np.random.default_rng(0).standard_normal((3, 7, 5)).astype(np.float32)
+    samples[2] = samples[2, :1]  # perfect agreement
+    expected = []
+    for subnetworks in samples:
+        unit = [x / np.linalg.norm(x) for x in subnetworks]
+        total = sum(np.linalg.norm(a - b) for a, b in itertools.combinations(unit, 2))
+        expected.append(2 / (1 + np.exp(2 / 7**2 * total)))
+    np.testing.assert_allclose(dropout_agreement(samples), expected, atol=2e-4)
+    assert dropout_agreement(samples)[2] > 0.999
+
+
+# --- from the inside of a torch recogniser ------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tiny_state() -> dict:
+    """An IResNet with few, small, random layers, and a CR-FIQA head."""
+    torch = pytest.importorskip("torch")
+    from fiqa.evaluation.recognizers.iresnet import IResNet
+
+    torch.manual_seed(3)
+    network = IResNet([1, 1, 1, 1], [4, 4, 6, 8, 8], 16, has_quality=True)
+    with torch.no_grad():
+        for name, value in network.named_buffers():
+            if name.endswith("running_var"):
+                value.uniform_(0.5, 1.5)
+    return network.state_dict()
+
+
+def without_head(state: dict) -> dict:
+    return {key: value for key, value in state.items() if not key.startswith("qs.")}
+
+
+@pytest.fixture
+def files(tiny_state: dict, tmp_path: Path) -> dict[str, str]:
+    torch = pytest.importorskip("torch")
+    torch.save(without_head(tiny_state), tmp_path / "plain.pt")
+    torch.save(tiny_state, tmp_path / "crfiqa.pt")
+    return {"plain": str(tmp_path / "plain.pt"), "crfiqa": str(tmp_path / "crfiqa.pt")}
+
+
+def test_every_torch_rival_by_spec(files: dict[str, str], tiny_state: dict) -> None:
+    pytest.importorskip("torch")
+    from fiqa.evaluation.recognizers import TorchRecognizer
+
+    crops = random_crops(3)
+    plain = TorchRecognizer(without_head(tiny_state), "arcface", device="cpu")
+    arcface = f"model={files['plain']},family=arcface"
+    with_head = TorchRecognizer(tiny_state, "cr-fiqa", device="cpu")
+    literal = with_head.embed(crops) @ tiny_state["qs.weight"][0].numpy() + tiny_state["qs.bias"].item()
+    magface = TorchRecognizer(without_head(tiny_state), "magface", device="cpu")
+    samples = plain.dropout_embeddings(crops, 20, 0.4)
+    for spec, expected in (
+        (f"cr-fiqa:model={files['crfiqa']}", literal),
+        (f"magface:model={files['plain']}", np.linalg.norm(magface.embed(crops), axis=1)),
+        (f"embedding-norm:{arcface}", np.linalg.norm(plain.embed(crops), axis=1)),
+        (f"ser-fiq:{arcface},m=20,rate=0.4", dropout_agreement(samples)),
+        (f"grafiqs:{arcface}", -plain.statistics_gradient(crops, "block2", "weights")),
+        (f"grafiqs:{arcface},level=image,wrt=output", -plain.statistics_gradient(crops, "image", "output")),
+        (f"mirror:{arcface},name=m", MirrorConsistency(plain).score_crops(crops)),
+    ):
+        rival = open_rival(spec)
+        scores = rival.score_crops(crops)
+        assert scores.shape == (3,)
+        assert scores.dtype == np.float32
+        np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-6)
+        assert rival.passes == RIVALS[spec.partition(":")[0]].passes
+        np.testing.assert_allclose(score_crops(rival, crops, batch_size=2), scores, rtol=1e-3, atol=1e-5)
+    assert SERFIQ(plain).identity != SERFIQ(plain, seed=1).identity
+    assert GraFIQs(plain).identity != GraFIQs(plain, "block3").identity
+
+
+def test_grafiqs_prefers_images_with_the_training_statistics(tiny_state: dict) -> None:
+    """Sign: a network whose BatchNorm layers recorded one image set finds those images better than others."""
+    torch = pytest.importorskip("torch")
+    from fiqa.evaluation.recognizers import TorchRecognizer
+
+    recognizer = TorchRecognizer(without_head(tiny_state), "arcface", device="cpu")
+    smooth = [
+        np.asarray(Image.fromarray(crop).filter(ImageFilter.GaussianBlur(4))) for crop in random_crops(8)
+    ]
+    familiar, strange = np.stack(smooth), random_crops(8, seed=9)
+    network = recognizer.network
+    layers = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    for layer in layers:  # one forward pass in training mode with no memory records these images' statistics
+        layer.momentum = 1.0
+        layer.train()
+    with torch.no_grad():
+        network.flat_features(torch.from_numpy(recognizer.preprocess(familiar)))
+    network.eval()
+    for level, wrt in (("image", "output"), ("block1", "output"), ("block2", "weights")):
+        rival = GraFIQs(recognizer, level, wrt)
+        assert rival.score_crops(familiar).min() > rival.score_crops(strange).max()
+
+
+# --- any ONNX quality network -------------------------------------------------------------------------------
+
+
+def onnx_brightness(path: Path, n_outputs: int) -> Path:
+    """Mean of the input, as (B, 1) 'quality' or with a (B, 3) 'embedding' beside it."""
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper
+
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["embedding"], axes=[2, 3], keepdims=0),
+        helper.make_node("ReduceMean", ["embedding"], ["quality"], axes=[1], keepdims=1),
+    ]
+    infos = {
+        "quality": helper.make_tensor_value_info("quality", TensorProto.FLOAT, ["b", 1]),
+        "embedding": helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["b", 3]),
+    }
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["b", 3, 112, 112])
+    graph = helper.make_graph(nodes, "q", [x], list(infos.values())[:n_outputs])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    return path
+
+
+def test_onnx_quality(tmp_path: Path) -> None:
+    path = onnx_brightness(tmp_path / "bright.onnx", 1)
+    crops = random_crops(3)
+    expected = crops.mean((1, 2, 3)) / 255
+    rival = open_rival(f"onnx:model={path},preprocess=unit")
+    assert rival.name == "bright"
+    np.testing.assert_allclose(rival.score_crops(crops), expected, rtol=1e-5)
+    worse = open_rival(f"onnx:model={path},preprocess=unit,sign=-1,name=dark")
+    np.testing.assert_allclose(worse.score_crops(crops), -expected, rtol=1e-5)
+    assert worse.name == "dark"
+    both = onnx_brightness(tmp_path / "both.onnx", 2)
+    with pytest.raises(DataError, match="choose the quality with output=NAME"):
+        OnnxQuality(both).score_crops(crops)
+    assert open_rival(f"onnx:model={both},output=quality").score_crops(crops).shape == (3,)
+    norm = open_rival(f"embedding-norm:model={both},preprocess=unit,output=embedding")
+    recognizer = OnnxRecognizer(both, output="embedding")
+    assert norm.score_crops(crops).shape == recognizer.embed(crops)[:, 0].shape
+
+
+# --- the registry -------------------------------------------------------------------------------------------
+
+
+def test_registry_is_complete() -> None:
+    assert set(RIVALS) >= {
+        "magface",
+        "cr-fiqa",
+        "grafiqs",
+        "ser-fiq",
+        "onnx",
+        "embedding-norm",
+        "mirror",
+        "sharpness",
+        "face-size",
+        "detector-score",
+    }
+    for name, info in RIVALS.items():
+        assert info.name == name
+        assert info.passes >= 0
+        assert info.source
+        assert info.licence
+        assert (info.build is None) == (info.needs == "faces")
+    np.testing.assert_array_equal(
+        open_rival("sharpness").score_crops(random_crops(2)), Sharpness().score_crops(random_crops(2))
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "error", "message"),
+    [
+        ("sharpnes", UnknownName, "Did you mean 'sharpness'"),
+        ("face-size", UsageError, "not on crops"),
+        ("sharpness:radius=2", UsageError, "has no options"),
+        ("mirror", UsageError, "write 'mirror:model=FILE'"),
+        ("mirror:model", UsageError, "has no value"),
+        ("ser-fiq:model=a.onnx", UsageError, "cannot be looked into"),
+        ("ser-fiq:model=a.pt,m=ten", UsageError, "m must be a number"),
+        ("grafiqs:model=a.pt,family=arcface,flip=yes", UsageError, "flip=yes does not go"),
+        ("grafiqs:model=a.pt", UsageError, "needs its family"),
+        ("onnx:model=a.onnx,sign=2", UsageError, "1 or -1"),
+        ("onnx:model=a.onnx,size=2", UnknownName, "no option 'size'"),
+        ("onnx:model=a.onnx", DataError, r"a\.onnx cannot be read"),
+    ],
+)
+def test_wrong_specs(spec: str, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        open_rival(spec)
+
+
+def test_a_rival_must_run_its_network(tmp_path: Path) -> None:
+    np.savez(tmp_path / "e.npz", names=np.array(["a"]), embeddings=np.ones((1, 2)))
+    with pytest.raises(UsageError, match="must run the network"):
+        open_rival(f"embedding-norm:model={tmp_path / 'e.npz'}")
+
+
+def test_scores_are_cached(tmp_path: Path) -> None:
+    class Counting(Sharpness):
+        calls = 0
+
+        def score_crops(self, crops: np.ndarray) -> np.ndarray:
+            self.calls += 1
+            return super().score_crops(crops)
+
+    crops, rival = random_crops(5), Counting()
+    with VectorCache(tmp_path / "c.sqlite") as cache:
+        first = score_crops(rival, crops, batch_size=2, cache=cache)
+        second = score_crops(rival, iter(crops), batch_size=3, cache=cache)
+    np.testing.assert_array_equal(first, second)
+    assert rival.calls == 3
+
+
+def test_torch_is_imported_only_when_used() -> None:
+    code = "import sys, fiqa.evaluation.rivals; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
