@@ -64,7 +64,7 @@ class Resampled:
 
 @dataclass(frozen=True)
 class Band:
-    """An EDC on a grid with pointwise intervals: ``discard``, ``error_rate``, ``low``, ``high``, each (m,)."""
+    """An EDC on a grid, with intervals: ``discard``, ``error_rate``, ``low``, ``high``, each (m,)."""
 
     discard: NDArray[np.float64]
     error_rate: NDArray[np.float64]

@@ -362,7 +362,7 @@ def _accepted(fmr: float, n: int) -> int:
 
 
 def _lowest_allowed(descending: NDArray[np.floating], k: int) -> np.floating:
-    """The lowest score that at most ``k`` reach, or the next number above all; given more than ``k`` of them."""
+    """The lowest score that at most ``k`` reach, else the next number above; given more than ``k`` scores."""
     refused = descending[k]  # reached by k + 1 or more
     above = descending[:k][descending[:k] > refused]
     return above[-1] if above.size else np.nextafter(refused, np.inf, dtype=descending.dtype)

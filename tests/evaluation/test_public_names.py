@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import doctest
+import subprocess
+import sys
+
+import pytest
+
+import fiqa.calibration
+import fiqa.evaluation
+import fiqa.evaluation.curves
+
+
+@pytest.mark.parametrize("name", fiqa.evaluation.__all__)
+def test_every_public_name_is_there(name):
+    assert callable(getattr(fiqa.evaluation, name))
+    assert name in dir(fiqa.evaluation)
+
+
+def test_edc_is_the_function_and_nothing_heavy_comes_with_it():
+    code = (
+        "import sys; from fiqa.evaluation import edc; "
+        "print(callable(edc), [m for m in ('torch', 'matplotlib', 'PIL', 'scipy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True []\n"
+
+
+@pytest.mark.parametrize("module", [fiqa.calibration, fiqa.evaluation.curves])
+def test_the_examples_in_the_docstrings(module):
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+def test_an_unknown_name():
+    with pytest.raises(AttributeError, match="no attribute 'edcc'"):
+        fiqa.evaluation.edcc  # noqa: B018
