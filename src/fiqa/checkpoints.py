@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from .errors import CheckpointMismatch, DataError, UsageError, require, unknown
+from .presets import PRESETS, Preset
 from .types import ModelCard
 from .vit import CROP_SIZE, ViT, ViTConfig, flops
 
@@ -28,67 +29,6 @@ WRAPPERS = ("state_dict", "model", "model_state_dict")
 PREFIXES = ("module.", "model.", "net.", "backbone.", "_orig_mod.")
 HUB = "hf-hub:"
 HUB_FILES = ("model.safetensors", "pretrained_model/model.pt", "model.pt", "pytorch_model.bin")
-
-
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """A published network: what its files do not say, and where they come from.
-
-    Attributes:
-        name: what users type.
-        heads: number of attention heads.
-        shape: (width, depth, mlp_width, patch_size), checked against the file.
-        layout: the key layout, a name in ``LAYOUTS``.
-        source: where its owners hand it out; begins with ``hf-hub:`` if it can be fetched from there.
-        licence: terms of the weights as their owners state them.
-        sha256: of the owners' file where known; empty otherwise.
-        defaults: method name → the settings that its paper reports.
-    """
-
-    name: str
-    heads: int
-    shape: tuple[int, int, int, int]
-    layout: str
-    source: str
-    licence: str
-    sha256: str = ""
-    defaults: Mapping[str, str] | None = None
-
-
-_INSIGHTFACE = "InsightFace recognition/arcface_torch, WebFace42M checkpoints"
-_NON_COMMERCIAL = "non-commercial research only (InsightFace models)"
-_AUTHORS = "ViT-FIQA's authors' download"
-_CVLFACE = "hf-hub:minchul/cvlface_adaface_vit_"
-
-PRESETS = {
-    preset.name: preset
-    for preset in (
-        Preset("arcface-vit-t", 8, (256, 12, 1024, 9), "arcface", _INSIGHTFACE, _NON_COMMERCIAL),
-        Preset("arcface-vit-s", 8, (512, 12, 2048, 9), "arcface", _INSIGHTFACE, _NON_COMMERCIAL),
-        Preset("arcface-vit-b", 8, (512, 24, 2048, 9), "arcface", _INSIGHTFACE, _NON_COMMERCIAL),
-        Preset("arcface-vit-l", 8, (768, 24, 3072, 9), "arcface", _INSIGHTFACE, _NON_COMMERCIAL),
-        Preset(
-            "cvlface-vit-s",
-            8,
-            (512, 12, 2560, 8),
-            "arcface",
-            "CVLface, ViT-S AdaFace or ArcFace WebFace4M",
-            "code MIT; weights trained on WebFace4M, research data",
-        ),
-        Preset(
-            "cvlface-vit-b",
-            16,
-            (512, 24, 1536, 8),
-            "arcface",
-            _CVLFACE + "base_webface4m",
-            "code MIT; weights trained on WebFace4M, research data",
-            defaults={"vitnt": "vitnt:blocks=0-19"},
-        ),
-        Preset("vitfiqa-s-token", 8, (512, 12, 2048, 9), "vitfiqa-token", _AUTHORS, "CC BY-NC-SA 4.0"),
-        Preset("vitfiqa-s-crfiqa", 8, (512, 12, 2048, 9), "vitfiqa-crfiqa", _AUTHORS, "CC BY-NC-SA 4.0"),
-        Preset("vitfiqa-s-full", 8, (512, 12, 2048, 9), "vitfiqa-full", _AUTHORS, "CC BY-NC-SA 4.0"),
-    )
-}
 
 
 # ---------------------------------------------------------------- layouts
@@ -333,12 +273,13 @@ def load_checkpoint(
     state, metadata = read_state_dict(file)
     state = {key: tensor for key, tensor in state.items() if not _IGNORED.match(key)}
     shapes = {key: tuple(tensor.shape) for key, tensor in state.items()}
-    layout = recognise(shapes)
+    layout = LAYOUTS["fiqa"] if "fiqa.config" in metadata else recognise(shapes)
     config = _config(layout, shapes, metadata, heads, wanted)
     vit = _fill(config, layout, state, keep)
-    card = _card(vit, name, wanted, metadata)
-    vit.card = card
-    return vit.fold(keep_head=keep == "all") if keep != "blocks" else vit
+    if keep != "blocks":
+        vit.fold(keep_head=keep == "all")
+    vit.card = _card(vit, name, wanted, metadata)
+    return vit
 
 
 def _preset(name: str) -> Preset:
@@ -350,33 +291,38 @@ def _preset(name: str) -> Preset:
 def _config(
     layout: Layout, shapes: Shapes, metadata: Mapping[str, str], heads: int | None, preset: Preset | None
 ) -> ViTConfig:
-    if "fiqa.config" in metadata:
-        values = json.loads(metadata["fiqa.config"])
-        config_values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        config = ViTConfig(**config_values)
-        if heads is not None and heads != config.heads:
-            raise UsageError(f"this checkpoint says it has {config.heads} heads, but got heads={heads}")
-        return config
-    if preset is not None:
-        if heads is not None and heads != preset.heads:
-            raise UsageError(f"{preset.name} has {preset.heads} heads, but got heads={heads}")
-        heads = preset.heads
+    if preset is not None and heads not in (None, preset.heads):
+        raise UsageError(f"{preset.name} has {preset.heads} heads, but got heads={heads}")
+    heads = preset.heads if preset is not None else heads
     if layout.name == "fiqa":
-        raise CheckpointMismatch("a fiqa checkpoint carries its config as metadata, which this file lacks")
-    if heads is None:
+        config = _stored_config(metadata)
+        if heads not in (None, config.heads):
+            raise UsageError(f"this checkpoint says it has {config.heads} heads, but got heads={heads}")
+    elif heads is None:
         probe = _shape(infer_config(layout, shapes, 1))
         fits = [
             f"{p.name} ({p.heads})" for p in PRESETS.values() if p.shape == probe and p.layout == layout.name
         ]
         hint = f"; its shapes are those of {', '.join(fits)}" if fits else ""
         raise UsageError(f"a checkpoint does not say how many attention heads it has: give heads=…{hint}")
-    config = infer_config(layout, shapes, heads)
-    if preset is not None and (preset.layout != layout.name or preset.shape != _shape(config)):
+    else:
+        config = infer_config(layout, shapes, heads)
+    if preset is not None and (layout.name not in ("fiqa", preset.layout) or preset.shape != _shape(config)):
         raise CheckpointMismatch(
             f"{preset.name} is {preset.layout} with (width, depth, MLP, patch) {preset.shape}, "
             f"but the file is {layout.name} with {_shape(config)}"
         )
     return config
+
+
+def _stored_config(metadata: Mapping[str, str]) -> ViTConfig:
+    if "fiqa.config" not in metadata:
+        raise CheckpointMismatch("a fiqa checkpoint carries its config as metadata, which this file lacks")
+    try:
+        values = json.loads(metadata["fiqa.config"])
+        return ViTConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise DataError(f"the config in this checkpoint's metadata can't be read: {error}") from error
 
 
 def _shape(config: ViTConfig) -> tuple[int, int, int, int]:
@@ -415,7 +361,8 @@ def _fill(config: ViTConfig, layout: Layout, state: Mapping[str, Tensor], keep: 
 
 def _card(vit: ViT, name: str, preset: Preset | None, metadata: Mapping[str, str]) -> ModelCard:
     if "fiqa.card" in metadata:
-        return ModelCard.from_json(metadata["fiqa.card"])
+        card = ModelCard.from_json(metadata["fiqa.card"])
+        return replace(card, exits=vit.has_exits, embedding=card.embedding if vit.head is not None else 0)
     card = describe(vit, Path(name).name if not name.startswith(HUB) else name)
     if preset is None:
         return card

@@ -26,6 +26,7 @@ Blocks A, B and K count from 0. Everything is float32, whatever the network ran 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -37,6 +38,10 @@ from .types import FloatArray
 EMBEDDING = "embedding"
 REDUCTIONS = ("mean", "median", "max", "inverse-std")
 NORMS = ("final", "none")
+_NAME = re.compile(
+    r"(?P<kind>step|state|received|logits|exit)/((?P<before>[0-9]+)-)?(?P<block>[0-9]+)(/(?P<how>[a-z-]+))?"
+)
+_HOW = {"step": NORMS, "state": NORMS, "logits": REDUCTIONS, "received": (None,), "exit": (None,)}
 
 
 def step(before: int, after: int, norm: str) -> str:
@@ -70,13 +75,16 @@ def last_block(name: str, depth: int) -> int:
     >>> last_block("step/0-4/final", 12), last_block("exit/6", 12), last_block("embedding", 12)
     (4, 5, 11)
     """
-    kind, _, rest = name.partition("/")
-    if kind == EMBEDDING:
+    if name == EMBEDDING:
         return depth - 1
-    number = rest.split("/")[0].split("-")[-1]
-    if kind not in ("step", "received", "logits", "exit", "state") or not number.isdigit():
+    match = _NAME.fullmatch(name)
+    known = match is not None and match["how"] in _HOW[match["kind"]]
+    if match is None or not known or (match["before"] is not None) != (match["kind"] == "step"):
         raise UsageError(f"no evidence is called {name!r}")
-    return int(number) - (kind == "exit")
+    block = int(match["block"]) - (match["kind"] == "exit")
+    if block <= int(match["before"] or -1):
+        raise UsageError(f"a step goes to a later block and exits count from 1, but got {name!r}")
+    return block
 
 
 def check_names(names: Iterable[str], depth: int) -> tuple[str, ...]:

@@ -332,17 +332,23 @@ def _value(method: type[Method], option: str, text: str) -> Any:
         raise UsageError(f"{option} of {method.name} must be {wanted}, but got {text!r}") from None
 
 
+_DEEPEST = 9999  # a range beyond it would fill the memory before a model could refuse it
+
+
 def _block_list(text: str) -> tuple[int, ...]:
     blocks: list[int] = []
     for part in text.split(","):
         first, dash, last = part.partition("-")
+        if max(int(first), int(last or 0)) > _DEEPEST:
+            raise ValueError(f"{part} is beyond any network")
         blocks += range(int(first), int(last) + 1) if dash else [int(first)]
     return tuple(blocks)
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, tuple):
-        return f"{value:g}" if isinstance(value, float) else str(value)
+        # the shortest text that reads back as the same number
+        return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
     runs: list[list[int]] = []
     for number in value:
         if runs and number == runs[-1][-1] + 1:

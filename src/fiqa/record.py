@@ -30,6 +30,8 @@ def record(vit: ViT, crops: Tensor, wanted: Sequence[str]) -> dict[str, Tensor]:
         wanted_here = plan[state.index]
         if any(name.startswith("received/") for name in wanted_here):
             _ = state.attention  # before the tokens, so that the block uses this very matrix
+        if any(name.startswith("logits/") for name in wanted_here):
+            _ = state.queries  # here, so that they do not depend on what else is asked for
         if any(not name.startswith(("logits/", "received/")) for name in wanted_here):
             _ = state.tokens
         with torch.autocast(crops.device.type, enabled=False):  # the block has run; the scores are float32

@@ -465,7 +465,8 @@ class ViT(nn.Module):
 
         In evaluation mode head and quality head are affine one after the other: Linear → BN → Linear → BN →
         BN → Linear. Their product takes T·D multiply-adds an exit in place of T·D·D. Call it when the weights
-        are final. With ``keep_head=False`` the recognition head is dropped afterwards.
+        are final. With ``keep_head=False`` the recognition head is dropped afterwards, unless the quality is
+        read from a mean-pooled embedding, which is cheap as it is and not folded.
         """
         head, quality = self.head, self.quality_head
         if self.config.quality == "embedding" and isinstance(head, FlattenHead) and quality is not None:
@@ -479,7 +480,7 @@ class ViT(nn.Module):
                     row = torch.cat([row @ part.double() for part in linear.weight.split(8192, dim=1)])
             self.exit_weight = row.float().reshape(-1, self.config.width)
             self.exit_bias = bias.float()
-        if not keep_head:
+        if not keep_head and not (self.config.quality == "embedding" and self.exit_weight is None):
             self.head = None
             if self.config.quality == "embedding":
                 self.quality_head = None

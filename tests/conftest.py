@@ -1,0 +1,102 @@
+"""Fixtures shared by the tests: reference material, small random networks, crops, and graphs made once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+GOLDEN_HEADS = {"fr_vit": 4, "vitfiqa_token": 4, "vitfiqa_crfiqa": 4, "vitfiqa_full": 4}
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of reference material beside the checkout; the test is skipped where there is none."""
+    if not SHARED.is_dir():
+        pytest.skip("the reference material does not ship with the code")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def golden(shared: Path) -> Callable[[str], dict[str, np.ndarray]]:
+    """name → arrays of the reference numbers of that name."""
+
+    def arrays(name: str) -> dict[str, np.ndarray]:
+        with np.load(shared / "golden" / f"{name}.npz") as file:
+            return {key: file[key] for key in file.files}
+
+    return arrays
+
+
+@pytest.fixture(scope="session")
+def golden_vit(shared: Path) -> Callable[[str], Any]:
+    """name → the network behind the reference numbers, loaded from its published layout."""
+    from fiqa.checkpoints import load_checkpoint
+
+    return lambda name: load_checkpoint(shared / "golden" / f"{name}.pt", heads=GOLDEN_HEADS[name])
+
+
+@pytest.fixture(scope="session")
+def graph_of() -> Callable[..., bytes]:
+    """(key, network, wanted) → its evidence graph; exporting takes seconds, so each key is exported once."""
+    made: dict[str, bytes] = {}
+
+    def graph(key: str, vit: Any, wanted: Any = None) -> bytes:
+        if key not in made:
+            pytest.importorskip("onnxscript", reason="exporting needs the export extra")
+            from fiqa.export import export_graph
+
+            made[key] = export_graph(vit, wanted)
+        return made[key]
+
+    return graph
+
+
+@pytest.fixture(scope="session")
+def make_vit() -> Callable[..., Any]:
+    """(seed, **config) → a small network whose every weight, bias and running statistic is random."""
+
+    def make(seed: int = 0, **config: Any) -> Any:
+        import torch
+
+        from fiqa.vit import ViT, ViTConfig
+
+        settings = {"width": 16, "depth": 3, "heads": 2, "mlp_width": 24, "patch_size": 16, **config}
+        vit = ViT(ViTConfig(**settings))
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for name, tensor in vit.state_dict().items():
+                if not tensor.is_floating_point():
+                    continue
+                noise = torch.randn(tensor.shape, generator=generator)
+                if name.endswith("running_var"):
+                    tensor.copy_(0.5 + noise.abs())
+                elif name.endswith(("running_mean", ".bias")):
+                    tensor.copy_(0.2 * noise)
+                elif tensor.dim() == 1:
+                    tensor.copy_(1 + 0.2 * noise)
+                elif name in ("pos_embed", "quality_token"):
+                    tensor.copy_(0.5 * noise)
+                else:  # twice the neutral size, so that attention is far from uniform
+                    tensor.copy_(2 * noise * tensor[0].numel() ** -0.5)
+        return vit.eval().requires_grad_(False)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def crops() -> np.ndarray:
+    """(5, 112, 112, 3) uint8: noise, smooth ramps, a dark and a uniform one."""
+    rng = np.random.default_rng(7)
+    images = rng.integers(0, 256, (5, 112, 112, 3), dtype=np.uint8)
+    ramp = np.linspace(0, 255, 112)
+    images[1] = np.stack(
+        [ramp + 0 * ramp[:, None], 0 * ramp + ramp[:, None], 255 - ramp + 0 * ramp[:, None]], -1
+    )
+    images[2] //= 8
+    images[3] = 127
+    return images
