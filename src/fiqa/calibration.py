@@ -30,9 +30,8 @@ Kind = Literal["fnmr", "discard"]
 class Threshold:
     """Where to put a gate: images with raw score < ``raw`` are refused.
 
-    kind: ``"fnmr"``: the FNMR of the mated comparisons that remain is at most ``target``; ``"discard"``: the
-    share
-        ``target`` of the images is refused.
+    kind: ``"fnmr"``: the FNMR of the mated comparisons that remain is at most ``target``; ``"discard"``:
+        the share ``target`` of the images is refused.
     raw, score: the same place on the method's own scale and from 0 to 100.
     low, high: the 95 % interval of ``raw``, over subjects.
     discarded: the share of the reference images that the gate refuses, in [0, 1].

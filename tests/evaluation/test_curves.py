@@ -244,6 +244,8 @@ def test_bad_questions_to_a_curve():
     for call in (lambda: curve.pauc(0.0), lambda: curve.pauc(1.2), lambda: curve.at(2), lambda: curve.fmr):
         with pytest.raises(UsageError):
             call()
+    with pytest.raises(UsageError, match="'worst'"):
+        curve.pauc(0.3, normalised="worst")
     with pytest.raises(UsageError, match="'simpson'"):
         curve.pauc(0.3, rule="simpson")
 

@@ -97,20 +97,14 @@ class Curve:
         """
         limit = self._limit(limit)
         area = _area(self.discard, self.error_rate, limit, rule or _RULE[self.protocol])
-        if normalised is False:
-            return area
-        least = self.best(limit) if normalised == "best" else 0.0
-        level = float(self.error_rate[0]) * limit - least
-        return (area - least) / level if level > 0 else float("nan")
+        return float(normalise(area, self.error_rate[0], limit, normalised))
 
     def best(self, limit: float = 1.0) -> float:
         """The area to ``limit`` under the theoretical best, max(e₀ − x, 0): each discarded pair is an error.
 
         It is the line of Schlett et al. 2023, whose denominator stays the whole number of comparisons.
         """
-        start = float(self.error_rate[0])
-        reach = min(self._limit(limit), start)
-        return start * reach - reach * reach / 2
+        return float(_best(self.error_rate[:1], self._limit(limit))[0])
 
     def _limit(self, limit: float) -> float:
         if not 0.0 < limit <= 1.0:
@@ -319,6 +313,25 @@ def _carry_forward(
             thresholds[row, step] = thresholds[row, step - 1]
             left = genuine[first_genuine[step] :]
             rates[row, step] = np.mean(left < thresholds[row, step]) if len(left) else 0.0
+
+
+def normalise(
+    area: ArrayLike, start: ArrayLike, limit: float, kind: bool | Literal["best"]
+) -> NDArray[np.float64]:
+    """``Curve.pauc``'s normalisation of areas whose curves begin at the error rates ``start``, any shape."""
+    if kind not in (False, True, "best"):
+        raise UsageError(f"normalised must be False, True or 'best', got {kind!r}.")
+    areas, starts = np.asarray(area, np.float64), np.asarray(start, np.float64)
+    if kind is False:
+        return areas
+    least = _best(starts, limit) if kind == "best" else np.zeros_like(starts)
+    level = starts * limit - least
+    return np.divide(areas - least, level, out=np.full(areas.shape, np.nan), where=level > 0)
+
+
+def _best(start: NDArray[np.floating], limit: float) -> NDArray[np.float64]:
+    reach = np.minimum(start, limit)
+    return np.asarray(start * reach - reach * reach / 2)
 
 
 def _area(x: NDArray[np.float64], y: NDArray[np.float64], limit: float, rule: Rule) -> float:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fiqa.errors import DataError, UsageError
-from fiqa.evaluation.curves import edc
+from fiqa.evaluation.curves import edc, normalise
 from fiqa.evaluation.verification import _codes, _floating, _labels, _same_length, l2_normalise
 
 __all__ = [
@@ -104,16 +104,7 @@ def bootstrap_pauc(
             quality, similarity, label, subject, curve.threshold, n_resamples, seed
         ):
             area = np.sum(np.diff(np.minimum(discard, limit), axis=1) * rate, axis=1)
-            if normalised:
-                start = rate[:, 0]
-                least = (
-                    np.minimum(start, limit) * (start - np.minimum(start, limit) / 2)
-                    if normalised == "best"
-                    else 0.0
-                )
-                level = start * limit - least
-                area = np.divide(area - least, level, out=np.full(len(area), np.nan), where=level > 0)
-            samples.append(area)
+            samples.append(normalise(area, rate[:, 0], limit, normalised))
         out[name] = Resampled(curve.pauc(limit, normalised), np.concatenate(samples))
     return out
 

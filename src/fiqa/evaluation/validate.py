@@ -154,7 +154,7 @@ def candidates(card: ModelCard) -> dict[str, int]:
 class Proposal:
     """Which spec to use.
 
-    best: the spec of the lowest Spearman. level: the specs not significantly worse, best first, with ``best``.
+    best: the spec of the lowest Spearman. level: the specs not significantly worse, best first.
     spec: the cheapest of these, the proposal.
     """
 
