@@ -93,10 +93,8 @@ def crops() -> np.ndarray:
     """(5, 112, 112, 3) uint8: noise, smooth ramps, a dark and a uniform one."""
     rng = np.random.default_rng(7)
     images = rng.integers(0, 256, (5, 112, 112, 3), dtype=np.uint8)
-    ramp = np.linspace(0, 255, 112)
-    images[1] = np.stack(
-        [ramp + 0 * ramp[:, None], 0 * ramp + ramp[:, None], 255 - ramp + 0 * ramp[:, None]], -1
-    )
+    across, down = np.meshgrid(np.linspace(0, 255, 112), np.linspace(0, 255, 112))
+    images[1] = np.stack([across, down, 255 - across], axis=-1)
     images[2] //= 8
     images[3] = 127
     return images

@@ -1,4 +1,4 @@
-"""Every method and option against the literal formula; specs as text; budgets' cuts."""
+"""Every method and option against the literal formula; specs as text; depth limits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference.literal import LiteralViT, fuse
 
 from fiqa import methods
 from fiqa.checkpoints import describe
@@ -16,6 +15,7 @@ from fiqa.evidence import Evidence
 from fiqa.methods import Attn, Exit, ExitDepth, ExitMean, ViTNT, needs, parse
 from fiqa.record import record
 from fiqa.types import ModelCard
+from reference.literal import LiteralViT, fuse
 
 NETWORKS = {
     "patch 16": {},
@@ -86,12 +86,9 @@ def _close(got, want, tolerance=1e-4):
 def test_vitnt_is_the_literal_formula(case, weighting, norm):
     vit, literal, states, run = case
     last = vit.depth - 1
-    for blocks, alpha in (("all", 8.0), ("0-1", 3.5), (f"0,{last}", 1.0), (f"1,{last}", 20.0)):
-        numbers = (
-            list(range(vit.depth))
-            if blocks == "all"
-            else [int(b) for b in blocks.replace("-", ",").split(",")]
-        )
+    everything = list(range(vit.depth))
+    for numbers, alpha in ((everything, 8.0), ([0, 1], 3.5), ([0, last], 1.0), ([1, last], 20.0)):
+        blocks = ",".join(map(str, numbers))
         score, patch_map = run(f"vitnt:blocks={blocks},alpha={alpha},weighting={weighting},norm={norm}")
         want, want_map = literal.vitnt(states, numbers, alpha, weighting, norm)
         _close(score, want)

@@ -319,8 +319,9 @@ def _stored_config(metadata: Mapping[str, str]) -> ViTConfig:
     if "fiqa.config" not in metadata:
         raise CheckpointMismatch("a fiqa checkpoint carries its config as metadata, which this file lacks")
     try:
-        values = json.loads(metadata["fiqa.config"])
-        return ViTConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        values: dict[str, Any] = json.loads(metadata["fiqa.config"])
+        values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+        return ViTConfig(**values)
     except (ValueError, TypeError, AttributeError) as error:
         raise DataError(f"the config in this checkpoint's metadata can't be read: {error}") from error
 

@@ -6,6 +6,7 @@ attention matrix is formed, every exit runs the whole recognition head, every pa
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -76,9 +77,8 @@ class LiteralViT:
             cells = self._conv(x, "stem.proj", c.patch_size, 0)
         elif c.stem == "conv":
             for i in (0, 3, 6):
-                x = self._gelu(
-                    self._batch_norm(self._conv(x, f"stem.layers.{i}", 2, 1), f"stem.layers.{i + 1}", 1e-5)
-                )
+                x = self._conv(x, f"stem.layers.{i}", 2, 1)
+                x = self._gelu(self._batch_norm(x, f"stem.layers.{i + 1}", 1e-5))
             cells = self._conv(x, "stem.layers.9", 1, 0)
         else:
             x = self._layer_norm(self._conv(x, "stem.conv0", 4, 0), "stem.norm0", 1e-6)
@@ -119,13 +119,9 @@ class LiteralViT:
         c = self.config
         d = c.width // c.heads
         qkv = self._linear(self._layer_norm(x, f"{key}.norm1", c.norm_eps), f"{key}.attn.qkv")
-        q, k, v = (
-            np.stack(
-                [qkv[..., part * c.width + h * d : part * c.width + (h + 1) * d] for h in range(c.heads)],
-                axis=1,
-            )
-            for part in range(3)
-        )
+        # the 3·D outputs are queries, keys, values; each is H heads of d numbers, one head after the other
+        parts = (qkv[..., part * c.width : (part + 1) * c.width] for part in range(3))
+        q, k, v = (np.stack([x[..., h * d : (h + 1) * d] for h in range(c.heads)], axis=1) for x in parts)
         logits = np.einsum("bhid,bhjd->bhij", q, k) / math.sqrt(d)
         attention = softmax(logits)
         mixed = np.concatenate([attention[:, h] @ v[:, h] for h in range(c.heads)], axis=-1)
@@ -172,7 +168,7 @@ class LiteralViT:
             for patch in range(n_patches):
                 steps = [
                     np.linalg.norm(before[b, patch] - after[b, patch])
-                    for before, after in zip(units[:-1], units[1:], strict=True)
+                    for before, after in itertools.pairwise(units)
                 ]
                 quality[b, patch] = 2 / (1 + math.exp(alpha * sum(steps) / len(steps)))
         if weighting == "uniform":
