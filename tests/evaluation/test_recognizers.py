@@ -27,15 +27,6 @@ from fiqa.evaluation.recognizers import (
     preprocess_named,
 )
 
-SHARED = Path(__file__).resolve().parents[2] / ".." / "shared"
-
-
-def shared(*parts: str) -> Path:
-    path = SHARED.joinpath(*parts)
-    if not path.exists():
-        pytest.skip(f"{'/'.join(parts)} is reference material that does not ship with the code")
-    return path
-
 
 def random_crops(n: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (n, 112, 112, 3), dtype=np.uint8)
@@ -68,14 +59,14 @@ def filled(shapes: dict[str, list[int]]) -> dict:
 
 
 @pytest.fixture(scope="module")
-def layouts() -> dict[str, dict[str, list[int]]]:
-    layouts = json.loads(shared("golden", "checkpoint_layouts.json").read_text())
+def layouts(shared: Path) -> dict[str, dict[str, list[int]]]:
+    layouts = json.loads((shared / "golden" / "checkpoint_layouts.json").read_text())
     return {name: layout["keys"] for name, layout in layouts.items()}
 
 
 @pytest.fixture(scope="module")
-def outputs() -> Iterator[dict[str, np.ndarray]]:
-    with np.load(shared("golden", "recognizer_outputs.npz")) as arrays:
+def outputs(shared: Path) -> Iterator[dict[str, np.ndarray]]:
+    with np.load(shared / "golden" / "recognizer_outputs.npz") as arrays:
         yield dict(arrays)
 
 
@@ -392,9 +383,9 @@ def test_onnx_outputs_and_errors(tmp_path: Path) -> None:
         OnnxNetwork(path)(crops[:0])
 
 
-def test_the_judge_with_a_fixed_batch() -> None:
+def test_the_judge_with_a_fixed_batch(shared: Path) -> None:
     recognizer = open_recognizer(
-        f"{shared('models', 'mobilefacenet_ms1m.onnx')}:preprocess=imagenet", threads=1
+        f"{shared / 'models' / 'mobilefacenet_ms1m.onnx'}:preprocess=imagenet", threads=1
     )
     crops = random_crops(3)
     embeddings = recognizer.embed(crops)

@@ -155,7 +155,7 @@ RIVALS: dict[str, RivalInfo] = {
         RivalInfo(
             "ser-fiq",
             "agreement of random sub-networks",
-            1.1,
+            1.2,
             _TORCH,
             "SER-FIQ, CVPR 2020, arXiv 2003.09373",
             _USERS,
