@@ -7,14 +7,17 @@ import json
 import sqlite3
 import subprocess
 import sys
+import tarfile
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fiqa.errors import CheckpointMismatch, DataError, UnknownName, UsageError
+from fiqa.evaluation.datasets import read_pairs
 from fiqa.evaluation.recognizers import (
     FlipFusion,
     OnnxNetwork,
@@ -26,6 +29,7 @@ from fiqa.evaluation.recognizers import (
     open_recognizer,
     preprocess_named,
 )
+from fiqa.evaluation.verification import cosine_similarity
 
 
 def random_crops(n: int, seed: int = 0) -> np.ndarray:
@@ -391,6 +395,27 @@ def test_the_judge_with_a_fixed_batch(shared: Path) -> None:
     embeddings = recognizer.embed(crops)
     assert embeddings.shape == (3, 128)
     np.testing.assert_allclose(recognizer.embed(crops[2:]), embeddings[2:], atol=1e-5)
+
+
+def test_the_judge_on_the_first_fold_of_lfw(shared: Path, tmp_path: Path) -> None:
+    """From files to an accuracy; all ten folds give 99.2 %, this one 98.8 %."""
+    with tarfile.open(shared / "data" / "lfw112.tar") as tar:
+        members = {"/".join(PurePosixPath(member.name).parts[-2:]): member for member in tar.getmembers()}
+        pairs = next(member for name, member in members.items() if name.endswith("pairs.txt"))
+        lines = tar.extractfile(pairs).read().decode().splitlines()[1:601]
+        fields = [line.split("\t") for line in lines]
+        shots = {(f[0], f[1]) for f in fields} | {(f[-2] if len(f) == 4 else f[0], f[-1]) for f in fields}
+        for person, number in shots:
+            name = f"{person}/{person}_{int(number):04d}.jpg"
+            (tmp_path / person).mkdir(exist_ok=True)
+            (tmp_path / name).write_bytes(tar.extractfile(members[name]).read())
+    (tmp_path / "pairs.txt").write_text("\n".join(["1\t300", *lines]))
+    data = read_pairs(tmp_path)
+    crops = (np.asarray(Image.open(path)) for path in data.images)
+    judge = open_recognizer(f"{shared / 'models' / 'mobilefacenet_ms1m.onnx'}:preprocess=imagenet", threads=1)
+    similarity = cosine_similarity(embed_crops(judge, crops), data.pairs)
+    accuracy = ((similarity >= 0.27) == data.is_genuine).mean()  # the threshold that the ten folds choose
+    assert accuracy == pytest.approx(0.988, abs=0.004)
 
 
 def test_preprocess_is_the_written_formula() -> None:
