@@ -1,7 +1,7 @@
 """MTCNN on ONNX Runtime: three small networks in a cascade find faces and their five landmarks.
 
 K. Zhang, Z. Zhang, Z. Li, Y. Qiao, Joint Face Detection and Alignment Using Multitask Cascaded Convolutional
-Networks, IEEE Signal Processing Letters 2016. The weights are those of the ``mtcnn`` wheel (MIT licence; extra
+Networks, IEEE Signal Processing Letters 2016. The weights are those of the ``mtcnn`` wheel (MIT; extra
 ``detect``), read from its files: the package itself is never imported, since that would ask for TensorFlow.
 """
 
@@ -100,7 +100,7 @@ class Mtcnn:
         return _square(boxes[suppress(boxes, probability, 0.7)])
 
     def _output(self, image: Image.Image, boxes: FloatArray) -> list[Face]:
-        """O-Net twice: which boxes are faces and where exactly, then the landmarks inside the better boxes."""
+        """O-Net twice: which boxes are faces and where, then the landmarks inside the better boxes."""
         offsets, score = self._onet.run(["offsets", "score"], {"image": _patches(image, boxes, 48)})
         sure = score[:, 1] > self.thresholds[2]
         boxes, probability = _moved(boxes, offsets)[sure], score[sure, 1]
@@ -135,10 +135,14 @@ def _weights(name: str) -> list[FloatArray]:
         raise MissingExtra("face detection needs mtcnn: pip install 'fiqa[detect]'")
     path = Path(spec.origin).parent / "assets" / "weights" / f"{name}.lz4"
     if not path.is_file():
-        raise DataError(f"{path} is missing: face detection needs version 1.0.0 of mtcnn, pip install 'fiqa[detect]'")
+        raise DataError(
+            f"{path} is missing: face detection needs version 1.0.0 of mtcnn, pip install 'fiqa[detect]'"
+        )
     arrays = require("joblib", "detect", "face detection").load(path)
     if len(arrays) != N_WEIGHTS[name]:
-        raise DataError(f"{path} holds {len(arrays)} arrays instead of {N_WEIGHTS[name]}: pip install 'fiqa[detect]'")
+        raise DataError(
+            f"{path} holds {len(arrays)} arrays instead of {N_WEIGHTS[name]}: pip install 'fiqa[detect]'"
+        )
     # convolutions: height, width, in, out → out, in, height, width; PReLU slopes: 1, 1, n → n, 1, 1
     axes = {4: (3, 2, 0, 1), 3: (2, 0, 1), 2: (0, 1), 1: (0,)}
     return [np.ascontiguousarray(array.transpose(axes[array.ndim]), dtype=np.float32) for array in arrays]

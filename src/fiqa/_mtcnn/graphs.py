@@ -46,7 +46,9 @@ class _Net:
         self.initializers.append(tensor)
         return name
 
-    def add(self, op: str, extra: list[str] | None = None, source: str | None = None, **attributes: Any) -> str:
+    def add(
+        self, op: str, extra: list[str] | None = None, source: str | None = None, **attributes: Any
+    ) -> str:
         name = f"x{len(self.nodes):02d}"
         self.nodes.append(helper.make_node(op, [source or self.last, *(extra or [])], [name], **attributes))
         self.last = name
