@@ -19,6 +19,7 @@ from fiqa.evaluation.datasets import (
     SYNFIQA_GROUPS,
     Dataset,
     Templates,
+    iter_crops,
     read_adience,
     read_bin,
     read_cfp,
@@ -48,7 +49,8 @@ def put(path: Path, seed: int = 0) -> Path:
 # what Python 2 writes for (['\xff\xd8a', '\xff\xd8b', '\xff\xd8a', '\xff\xd8c'], [True, False])
 PYTHON2_BINS = {
     0: b"((lp0\nS'\\xff\\xd8a'\np1\naS'\\xff\\xd8b'\np2\nag1\naS'\\xff\\xd8c'\np3\na(lp4\nI01\naI00\natp5\n.",
-    2: b"\x80\x02]q\x00(U\x03\xff\xd8aq\x01U\x03\xff\xd8bq\x02h\x01U\x03\xff\xd8cq\x03e]q\x04(\x88\x89e\x86q\x05.",
+    2: b"\x80\x02]q\x00(U\x03\xff\xd8aq\x01U\x03\xff\xd8bq\x02h\x01U\x03\xff\xd8cq\x03e"
+    b"]q\x04(\x88\x89e\x86q\x05.",
 }
 
 
@@ -565,6 +567,37 @@ def test_dataset_is_validated(tmp_path: Path) -> None:
     lost = Dataset("x", [tmp_path / "lost.jpg", b"b"], names, pairs=pairs, is_genuine=is_genuine)
     with pytest.raises(DataError, match=r"lost\.jpg"):
         lost.read(0)
+
+
+def test_crops_come_as_they_are_or_aligned() -> None:
+    def png(size: tuple[int, int]) -> bytes:
+        pixels = np.random.default_rng(sum(size)).integers(0, 256, (*size, 3), dtype=np.uint8)
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "PNG")
+        return file.getvalue()
+
+    images = [png((112, 112)), png((130, 120))]
+    decoded = [np.asarray(Image.open(io.BytesIO(image))) for image in images]
+    subjects = np.array(["a", "b"])
+    data = Dataset("x", images, ("one", "two"), subjects=subjects)
+    crops = list(iter_crops(data, align=lambda image: image[:112, :112]))
+    np.testing.assert_array_equal(crops[0], decoded[0])
+    np.testing.assert_array_equal(crops[1], decoded[1][:112, :112])
+    stream = iter_crops(data)
+    next(stream)  # the first is a crop
+    with pytest.raises(DataError, match="image two is 120×130: expected 112×112"):
+        next(stream)
+    with pytest.raises(DataError, match="image two"):
+        list(iter_crops(Dataset("x", [images[0], b"no image"], ("one", "two"), subjects=subjects)))
+
+    # landmarks that lie on the template, shifted by (5, 9): alignment undoes the shift
+    template = np.array(
+        [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+    )
+    landmarks = np.stack([template + np.array([5, 9])] * 2).astype(np.float32)
+    aligned = list(iter_crops(Dataset("x", images, ("one", "two"), subjects=subjects, landmarks=landmarks)))
+    inside = decoded[1][9 : 9 + 112, 5 : 5 + 112].astype(int)
+    assert np.abs(aligned[1][2:-2, 2:-2].astype(int) - inside[2:-2, 2:-2]).mean() < 3
 
 
 def test_registry(lfw: Path, tmp_path: Path) -> None:

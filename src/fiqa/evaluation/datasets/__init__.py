@@ -1,5 +1,6 @@
 """Readers for the face benchmarks, each in the layout that people have on disk."""
 
+from .crops import iter_crops
 from .folders import SYNFIQA_GROUPS, read_adience, read_folder, read_synfiqa
 from .ijbc import read_ijbc
 from .insightface import read_bin
@@ -14,6 +15,7 @@ __all__ = [
     "DatasetInfo",
     "ImageSource",
     "Templates",
+    "iter_crops",
     "read_adience",
     "read_bin",
     "read_cfp",
