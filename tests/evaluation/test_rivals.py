@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import subprocess
 import sys
@@ -275,6 +276,14 @@ def test_registry_is_complete() -> None:
     np.testing.assert_array_equal(
         open_rival("sharpness").score_crops(random_crops(2)), Sharpness().score_crops(random_crops(2))
     )
+
+
+def test_the_default_detector_sees_no_face_in_noise() -> None:
+    if importlib.util.find_spec("mtcnn") is None:  # importing it would ask for TensorFlow
+        pytest.skip("needs the extra 'detect'")
+    rival = open_rival("detector-score")
+    assert rival.passes == RIVALS["detector-score"].passes
+    assert rival.score_crops(random_crops(1)).tolist() == [0]
 
 
 @pytest.mark.parametrize(

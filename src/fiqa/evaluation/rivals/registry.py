@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import UsageError, unknown
 from ..recognizers import PrecomputedEmbeddings, open_recognizer, preprocess_named
-from .image import FaceSize, Sharpness
+from .image import DetectorScore, FaceSize, Sharpness
 from .recognition import CRFIQA, SERFIQ, EmbeddingNorm, GraFIQs, MirrorConsistency, OnnxQuality
 from .types import Rival
 
@@ -24,7 +24,7 @@ class RivalInfo:
         summary: one line on what it measures.
         passes: cost in forward passes; a backward pass counts as two.
         needs: what the user brings: ``nothing``, ``recogniser`` (any), ``torch recogniser`` (an IResNet or IR
-            checkpoint), ``onnx``, or ``faces`` (the detector's result on the source photo).
+            checkpoint), ``onnx``, or ``faces`` (what the detector found in the source photo).
         source: the paper or standard.
         licence: of the weights that its authors hand out, as they state it; ours is the code.
         options: of the spec, with their defaults.
@@ -95,6 +95,12 @@ def _onnx(options: Options) -> Rival:
             "option", next(iter(options)), ("model", "preprocess", "channels", "output", "sign", "name")
         )
     return OnnxQuality(path, preprocess, output, name=name, sign=sign)
+
+
+def _detector_score() -> Rival:
+    from ...faces import default_detector
+
+    return DetectorScore(default_detector().detect, "mtcnn")
 
 
 _TORCH = "torch recogniser"
@@ -194,13 +200,13 @@ RIVALS: dict[str, RivalInfo] = {
         ),
         RivalInfo(
             "detector-score",
-            "confidence of the face detector",
-            0,
-            "faces",
+            "confidence of the default face detector, asked again on the crop",
+            1,
+            "nothing",
             "in wide use",
-            "of the detector",
+            "MIT (MTCNN)",
             (),
-            None,
+            lambda options: _detector_score(),
         ),
     )
 }
