@@ -5,7 +5,7 @@ import pytest
 
 from fiqa.errors import DataError, UnknownName, UsageError
 from fiqa.evaluation.statistics import spearman
-from fiqa.evaluation.validate import Ladder, candidates, propose, validate
+from fiqa.evaluation.validate import Ladder, Proposal, Validation, candidates, propose, validate
 from fiqa.types import ModelCard
 
 
@@ -75,12 +75,15 @@ def test_subjects_are_drawn_together():
 
 def test_the_proposal_is_the_cheapest_that_is_as_good():
     found = validate(_scores, _crops(), ("dark",), n_resamples=100)
-    assert propose(found).best in ("brightness", "almost brightness")
-    assert set(propose(found).level) <= {"brightness", "almost brightness"}
-    twins = {"dear": found["brightness"], "cheap": found["brightness"], "bad": found["darkness"]}
-    twins = {spec: type(v)(spec, v.ladders, v.spearman) for spec, v in twins.items()}
-    chosen = propose(twins, {"dear": 12, "cheap": 3, "bad": 1})
-    assert (chosen.best, chosen.level, chosen.spec) == ("dear", ("dear", "cheap"), "cheap")
+    good, bad = found["brightness"], found["darkness"]
+    named = {
+        spec: Validation(spec, like.ladders, like.spearman)
+        for spec, like in (("m:dear", good), ("m:cheap", good), ("m:bad", bad), ("other", bad))
+    }
+    chosen = propose(named, {"m:dear": 12, "m:cheap": 3, "m:bad": 1, "other": 1})
+    assert chosen["m"] == Proposal("m:dear", ("m:dear", "m:cheap"), "m:cheap")
+    assert chosen["other"].spec == "other"
+    assert propose(named)["m"].spec == "m:dear"
     with pytest.raises(UsageError, match="nothing to choose"):
         propose({})
 

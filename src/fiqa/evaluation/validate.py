@@ -152,7 +152,7 @@ def candidates(card: ModelCard) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Proposal:
-    """Which spec to use.
+    """Which setting of a method to use.
 
     best: the spec of the lowest Spearman. level: the specs not significantly worse, best first.
     spec: the cheapest of these, the proposal.
@@ -165,16 +165,22 @@ class Proposal:
 
 def propose(
     validations: Mapping[str, Validation], cost: Mapping[str, float] | None = None, level: float = 0.95
-) -> Proposal:
-    """Choose among methods of one ``validate`` call.
+) -> dict[str, Proposal]:
+    """Choose the setting of each method among the results of one ``validate`` call: {method: Proposal}.
 
-    cost: {spec: blocks that run}, as from ``candidates``; without it the best is proposed. A method is as
-    good as the best if the interval of their paired difference holds 0.
+    cost: {spec: blocks that run}, as from ``candidates``; without it the best is proposed. A setting is as good
+    as the best if the interval of their paired difference holds 0.
+
+    Settings of one method are compared, never two methods: a ladder says that a score follows damage, and a
+    method that follows damage less closely can still predict recognition errors better. ``edc`` tells that.
     """
     if not validations:
         raise UsageError("there is nothing to choose from: validate at least one method.")
-    ranked = sorted(validations.values(), key=lambda validation: validation.spearman.estimate)
-    best = ranked[0]
-    as_good = [v.spec for v in ranked if (v.spearman - best.spearman).interval(level)[0] <= 0]
-    spec = best.spec if cost is None else min(as_good, key=lambda name: cost[name])
-    return Proposal(best.spec, tuple(as_good), spec)
+    out = {}
+    for method in dict.fromkeys(spec.partition(":")[0] for spec in validations):
+        own = [v for v in validations.values() if v.spec.partition(":")[0] == method]
+        own.sort(key=lambda validation: validation.spearman.estimate)
+        as_good = [v.spec for v in own if (v.spearman - own[0].spearman).interval(level)[0] <= 0]
+        spec = own[0].spec if cost is None else min(as_good, key=lambda name: cost[name])
+        out[method] = Proposal(own[0].spec, tuple(as_good), spec)
+    return out
