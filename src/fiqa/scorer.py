@@ -107,6 +107,7 @@ class Scorer:
         self._wanted = (*registry.needs(list(self._methods.values())), *self._extra)
         self.used = {spec: str(method) for spec, method in self._methods.items()}
         self._calibrated = self._calibration(profile, found.profile)
+        self.scored_by = self._calibrated.spec
         self._detector = detector
 
     # ------------------------------------------------------------ crops
