@@ -168,8 +168,8 @@ def propose(
 ) -> dict[str, Proposal]:
     """Choose the setting of each method among the results of one ``validate`` call: {method: Proposal}.
 
-    Settings of one method are compared, never two methods: a ladder says that a score follows damage, and one
-    as the best if the interval of their paired difference holds 0.
+    cost: {spec: blocks that run}, as from ``candidates``; without it the best is proposed. A setting is as
+    good as the best if the interval of their paired difference holds 0.
 
     Settings of one method are compared, never two methods: a ladder says that a score follows damage, and a
     method that follows damage less closely can still predict recognition errors better. ``edc`` tells that.
