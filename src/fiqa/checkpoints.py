@@ -429,6 +429,8 @@ def fetch(name: str) -> Path:
     for file in files:
         try:
             return Path(hub.hf_hub_download(f"{owner}/{rest[0]}", file, revision=revision or None))
+        except errors.HFValidationError as error:
+            raise UsageError(f"{name!r} is no name of a hub model: {_one_line(error)}") from error
         except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, OSError) as error:
             reasons.append(f"{file}: {_one_line(error)}")
     raise DataError(f"{name} gave no checkpoint; tried {'; '.join(reasons)}")

@@ -1,0 +1,102 @@
+"""The values that cross seams refuse what they can't mean."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from fiqa.errors import DataError, UsageError
+from fiqa.types import STATUSES, Face, ModelCard, Quality
+
+POINTS = np.arange(10).reshape(5, 2)
+
+
+def test_a_face_keeps_its_landmarks_as_float32():
+    face = Face((10, 20, 30, 60), POINTS, 0.9)
+    assert face.landmarks.dtype == np.float32
+    assert face.area == 800
+    assert Face((30, 20, 10, 60), POINTS).area == 0
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        face.confidence = 1.0
+
+
+@pytest.mark.parametrize("points", [np.zeros((4, 2)), np.zeros(10), np.full((5, 2), np.nan)])
+def test_a_face_has_five_finite_landmarks(points):
+    with pytest.raises(UsageError, match="five finite"):
+        Face((0, 0, 1, 1), points)
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_quality_is_ok_only_if_its_status_is(status):
+    assert Quality(status).ok == (status == "ok")
+
+
+def test_an_unknown_status_is_refused():
+    with pytest.raises(UsageError, match=r"status must be one of ok, no_face, .* but got 'fine'"):
+        Quality("fine")
+
+
+@pytest.mark.parametrize("score", [-0.1, 100.1, float("nan"), float("inf")])
+def test_a_score_lies_between_0_and_100(score):
+    with pytest.raises(UsageError, match=r"score must be in \[0, 100\]"):
+        Quality("ok", score=score)
+
+
+def test_a_quality_gives_the_maps_it_has_and_names_them_otherwise():
+    patch_map = np.zeros((2, 2), np.float32)
+    assert Quality("ok", score=0.0, maps={"attn": patch_map}).patch_map("attn") is patch_map
+    with pytest.raises(UsageError, match="no patch map of 'exit-depth' here; maps: attn"):
+        Quality("ok", maps={"attn": patch_map}).patch_map("exit-depth")
+    with pytest.raises(UsageError, match="maps: none"):
+        Quality("no_face").patch_map("attn")
+
+
+def test_a_card_survives_its_json():
+    card = ModelCard(
+        "net",
+        depth=2,
+        grid=(14, 14),
+        width=8,
+        heads=2,
+        exits=True,
+        embedding=4,
+        gflops=(0.5, 1.0),
+        defaults={"vitnt": "vitnt:blocks=0-1"},
+        score="exit-depth",
+        licence="Apache-2.0",
+        notes="naïve \n text",
+    )
+    assert ModelCard.from_json(card.to_json()) == card
+    assert "\n" not in card.to_json()
+
+
+def test_a_card_ignores_fields_of_a_later_version():
+    text = json.dumps({"name": "net", "depth": 1, "grid": [1, 1], "colour": "blue"})
+    assert ModelCard.from_json(text) == ModelCard("net", depth=1, grid=(1, 1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "3",
+        "{}",
+        '{"name": "n", "depth": 0, "grid": [1, 1]}',
+        '{"depth": 1, "grid": 4}',
+    ],
+)
+def test_what_is_no_card_is_a_data_error(text):
+    with pytest.raises(DataError, match="no model card"):
+        ModelCard.from_json(text)
+
+
+@pytest.mark.parametrize("change", [{"depth": 0}, {"grid": (0, 4)}, {"grid": (4,)}, {"gflops": (1.0,)}])
+def test_a_card_is_checked(change):
+    with pytest.raises(UsageError, match=r"at least one block|one value a block"):
+        ModelCard(**{"name": "net", "depth": 2, "grid": (2, 2), **change})
