@@ -208,13 +208,14 @@ def answer(make_vit):
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 7), st.integers(0, 2**32 - 1))
-def test_an_order_of_crops_is_kept_exactly(answer, n, seed):
+def test_results_follow_the_order_of_the_crops(answer, n, seed):
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (n, 112, 112, 3), dtype=np.uint8)
     order = rng.permutation(n)
     straight, shuffled = answer(images), answer(images[order])
     for name, values in straight.items():
-        np.testing.assert_array_equal(shuffled[name], values[order])
+        # matrix products work in tiles of rows, so the last bit may depend on the place in the batch
+        np.testing.assert_allclose(shuffled[name], values[order], rtol=1e-6, atol=1e-6 * np.abs(values).max())
 
 
 @settings(max_examples=20, deadline=None)

@@ -75,6 +75,7 @@ def export_graph(vit: ViT, wanted: Sequence[str] | None = None, *, half: bool = 
     vit = vit.eval()
     example = torch.zeros(2, CROP_SIZE, CROP_SIZE, 3, dtype=torch.uint8)
     with _quiet(), torch.no_grad():
+        record(vit, example, wanted)  # what the network can't give is said here, not inside the exporter
         program = torch.onnx.export(
             _Graph(vit, wanted),
             (example,),

@@ -1,0 +1,123 @@
+"""Budgets: shares, GFLOPs and milliseconds choose the deepest pass that fits."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fiqa.budget import Budget, milliseconds
+from fiqa.engines import TorchEngine
+from fiqa.errors import UsageError
+from fiqa.evidence import Evidence, check_names, last_block
+from fiqa.methods import parse
+from fiqa.types import ModelCard
+
+COSTS = tuple(0.1 + 0.9 * block for block in range(1, 13))  # 1.0, 1.9, … 10.9
+CARD = ModelCard("net", depth=12, grid=(2, 2), exits=True, gflops=COSTS)
+METHODS = tuple(parse(spec, CARD) for spec in ("vitnt", "attn", "exit-depth"))
+
+
+class _Clockwork:
+    """An engine whose every block takes the same known time."""
+
+    name, precision = "clockwork", "fp32"
+
+    def __init__(self, card=CARD, seconds_a_block=0.002):
+        self.card, self.seconds = card, seconds_a_block
+        self.depths = []
+
+    def run(self, crops, wanted):
+        names = check_names(wanted, self.card.depth)
+        depth = max(last_block(name, self.card.depth) for name in names) + 1
+        self.depths.append(depth)
+        time.sleep(self.seconds * depth)
+        return Evidence({name: np.zeros((len(crops), 4), np.float32) for name in names}, self.card.grid)
+
+
+@pytest.mark.parametrize(
+    ("text", "depth"),
+    [
+        ("100%", 12),
+        ("400%", 12),
+        ("50%", 5),  # 5.45 of 10.9: five blocks take 4.6, six 5.5
+        ("9.2%", 1),
+        ("3 GFLOPs", 3),
+        ("2.8gflop", 3),
+        ("2.79GFLOPS", 2),
+        ("10.9 gflops", 12),
+        ("1000 gflops", 12),
+    ],
+)
+def test_the_deepest_pass_within_a_share_or_gflops(text, depth):
+    assert Budget.parse(text).depth(_Clockwork(), METHODS) == depth
+
+
+@pytest.mark.parametrize(("text", "depth"), [("19 ms", 8), ("8 ms", 3), ("1000ms", 12)])
+def test_the_deepest_pass_within_milliseconds(text, depth):
+    # a sleep is never shorter than asked for but, on a busy machine, longer
+    assert Budget.parse(text).depth(_Clockwork(), METHODS) in (depth, depth - 1)
+
+
+@pytest.mark.parametrize("text", ["1%", "0.9 GFLOPs", "0.1 ms"])
+def test_less_than_one_block_is_refused(text):
+    with pytest.raises(UsageError, match="one block of net"):
+        Budget.parse(text).depth(_Clockwork(), METHODS)
+
+
+def test_costs_that_are_not_known_ask_for_milliseconds():
+    engine = _Clockwork(ModelCard("net", depth=12, grid=(2, 2)))
+    with pytest.raises(UsageError, match="give the budget in ms"):
+        Budget.parse("50%").depth(engine, ())
+
+
+@pytest.mark.parametrize(
+    "text", ["", "50", "0%", "0 ms", "-3%", "fast", "50 %%", "1e3ms", "ms", "3 TFLOPs", "nan%"]
+)
+def test_anything_else_is_no_budget(text):
+    with pytest.raises(UsageError, match=r"50%, 3GFLOPs, 20ms"):
+        Budget.parse(text)
+
+
+@given(st.sampled_from(["%", "gflops", "ms"]), st.integers(1, 10**5))
+def test_a_budget_is_read_back_from_its_text(unit, thousandths):
+    budget = Budget(thousandths / 1000, unit)
+    assert Budget.parse(f"{thousandths / 1000:.3f} {unit}") == budget
+    assert unit.upper() in str(budget).upper()
+
+
+@given(st.integers(1, 100), st.integers(1, 100))
+def test_more_budget_is_never_less_depth(a, b):
+    low, high = sorted((max(a, 10), max(b, 10)))
+    assert Budget(low, "%").depth(_Clockwork(), ()) <= Budget(high, "%").depth(_Clockwork(), ())
+
+
+def test_methods_are_cut_to_the_budget():
+    limited = [str(method.limited(CARD, 6)) for method in METHODS]
+    assert limited == [
+        "vitnt:blocks=0-5,alpha=8,weighting=last,norm=final",
+        "attn:reduce=mean,block=5",
+        "exit-depth:exits=6",
+    ]
+    assert str(parse("exit:9", CARD).limited(CARD, 6)) == "exit:6"
+    assert str(parse("exit:3", CARD).limited(CARD, 6)) == "exit:3"
+    assert str(parse("vitnt:blocks=0,4,8", CARD).limited(CARD, 6)).startswith("vitnt:blocks=0,4,")
+
+
+def test_time_is_the_median_of_one_face():
+    engine = _Clockwork(seconds_a_block=0.003)
+    assert 6 <= milliseconds(engine, ["exit/2"]) < 60
+    assert engine.depths == [2] * 6
+    assert milliseconds(engine, ["exit/2"], batch_size=4) < 15
+
+
+def test_a_real_network_s_budget(make_vit):
+    vit = make_vit(0, depth=4, quality="token", quality_token=True)
+    engine = TorchEngine(vit, device="cpu")
+    costs = engine.card.gflops
+    assert Budget(costs[1], "gflops").depth(engine, ()) == 2
+    assert Budget.parse("100%").depth(engine, ()) == 4
+    assert Budget.parse("100000 ms").depth(engine, [parse("exit-depth", engine.card)]) == 4
