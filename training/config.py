@@ -1,0 +1,102 @@
+"""One dataclass that fixes a training run; saved as JSON beside the checkpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from augment import AugmentConfig
+
+from fiqa.vit import ViTConfig
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides the result but the data.
+
+    Attributes:
+        objective: ``distil`` copies a teacher's embeddings (no identity labels needed); ``cosface`` is the
+            recipe of the ViT-FIQA paper for labelled faces (CosFace + CR-FIQA's label, no teacher).
+        mode: where quality is read: ``token`` (mode T, a quality token) or ``embedding`` (mode C).
+        width, depth, heads: the student's shape. stem: as in `fiqa.vit.ViTConfig`.
+        frozen_stem: keep the (pretrained) stem as it is; its features are then computed once a view.
+        batch: views a step and process. reuse: steps a view is used in, on average. ring: views held.
+        samples: length of the run in views (all processes together); seconds, if not 0, ends it by the clock
+            instead: the schedule then follows the time spent in steps, also across resumes.
+        lr_matrix: Muon's rate for the block matrices. lr: AdamW's for the rest.
+        keep: (from this fraction of the run, tokens kept of each 2×2 group of patches): most of the run sees
+            a quarter of the patches, which costs a quarter and teaches nearly as much; the end sees all.
+        *_weight: weight of each loss, see `objectives`.
+    """
+
+    objective: Literal["distil", "cosface"] = "distil"
+    mode: Literal["token", "embedding"] = "token"
+    width: int = 160
+    depth: int = 8
+    heads: int = 5
+    stem: Literal["patch", "conv", "convnext"] = "convnext"
+    frozen_stem: bool = True
+    batch: int = 48
+    reuse: int = 3
+    ring: int = 768
+    samples: int = 400_000
+    seconds: float = 0.0
+    warmup: int = 100
+    lr_matrix: float = 5e-3
+    lr: float = 1.5e-3
+    weight_decay: float = 0.02
+    keep: tuple[tuple[float, int], ...] = ((0.0, 1), (0.6, 2), (0.85, 4))
+    ema: float = 0.998
+    cos_weight: float = 4.0
+    contrast_weight: float = 1.0
+    dense_weight: float = 1.0
+    quality_weight: float = 1.0
+    attention_weight: float = 0.3
+    stability_weight: float = 0.3
+    stability_every: int = 2
+    alpha: float = 8.0
+    margin: float = 0.4
+    scale: float = 64.0
+    precision: Literal["bf16", "fp32"] = "bf16"
+    device: str = "cpu"
+    seed: int = 0
+    log_every: int = 25
+    save_every: int = 100
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+    def __post_init__(self) -> None:
+        if (self.batch % self.reuse) or (self.ring % (self.batch // self.reuse)) or self.ring < self.batch:
+            raise ValueError(
+                f"batch {self.batch} must be a multiple of reuse {self.reuse}, and ring {self.ring} "
+                f"a multiple of batch / reuse and at least the batch"
+            )
+        if self.frozen_stem and self.objective == "cosface":
+            raise ValueError("the cosface objective has no pretrained stem to freeze: set frozen_stem to false")
+
+    def network(self) -> ViTConfig:
+        """The student's architecture."""
+        return ViTConfig(
+            width=self.width,
+            depth=self.depth,
+            heads=self.heads,
+            mlp_width=4 * self.width,
+            stem=self.stem,
+            activation="gelu",
+            head="mean",
+            embedding=512,
+            quality=self.mode,
+            quality_token=self.mode == "token",
+        )
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n")
+
+    @staticmethod
+    def load(path: Path, **changes: Any) -> TrainConfig:
+        values = json.loads(path.read_text()) | changes
+        values["keep"] = tuple(tuple(k) for k in values["keep"])
+        values["augment"] = AugmentConfig(**values["augment"])
+        return TrainConfig(**values)
