@@ -168,8 +168,6 @@ def test_evidence_is_float32_named_and_shaped_as_promised(small, crops):
         evidence = small.run(crops[:n], list(shapes))
         found = {name: array.shape for name, array in evidence.items()}
         assert found == {name: (n, *shape) for name, shape in shapes.items()}
-            k: (n, *s) for k, s in shapes.items()
-        }
         assert {array.dtype for array in evidence.values()} == {np.dtype(np.float32)}
         assert evidence.grid == (7, 7)
 
@@ -241,9 +239,7 @@ def test_lower_precision_stays_close(name, precision, golden_vit, graph_of, gold
 def test_what_a_graph_does_not_give_is_said(name, golden_vit, graph_of):
     vit = golden_vit("vitfiqa_token")
     engine = _open(name, vit, lambda: graph_of("vitfiqa_token", vit, _NEEDED["vitfiqa_token"]))
-    with pytest.raises(
-        UsageError, match="does not give 'received/2'; export one that does"
-    ):
+    with pytest.raises(UsageError, match="does not give 'received/2'; export one that does"):
         engine.run(np.zeros((1, 112, 112, 3), np.uint8), ["exit/1", "received/2"])
     with pytest.raises(UsageError, match="reads a block that this network of 6 blocks does not have"):
         engine.run(np.zeros((1, 112, 112, 3), np.uint8), ["exit/7"])
