@@ -74,7 +74,9 @@ class TrainConfig:
                 f"a multiple of batch / reuse and at least the batch"
             )
         if self.frozen_stem and self.objective == "cosface":
-            raise ValueError("the cosface objective has no pretrained stem to freeze: set frozen_stem to false")
+            raise ValueError(
+                "the cosface objective has no pretrained stem to freeze: set frozen_stem to false"
+            )
 
     def network(self) -> ViTConfig:
         """The student's architecture."""

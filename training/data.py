@@ -29,14 +29,21 @@ def normalised(x: Array) -> Array:
 def pack(folders: list[Path], teacher: Path | None, out: Path, no_identity: set[str], threads: int) -> int:
     """Write ``crops.npy``, ``names.npy``, ``identity.npy`` and, with a teacher, ``teacher.npy`` (2, n, E)."""
     out.mkdir(parents=True, exist_ok=True)
-    found = [(p.relative_to(f).as_posix(), p) for f in folders for p in f.rglob("*") if p.suffix.lower() in SUFFIXES]
+    found = [
+        (p.relative_to(f).as_posix(), p)
+        for f in folders
+        for p in f.rglob("*")
+        if p.suffix.lower() in SUFFIXES
+    ]
     if not found:
         raise SystemExit(f"no images under {', '.join(map(str, folders))}; give folders of aligned crops")
     found.sort()
     crops = np.lib.format.open_memmap(out / "crops.npy", "w+", np.uint8, (len(found), 112, 112, 3))
     for i, (_, path) in enumerate(found):
         image = Image.open(path).convert("RGB")
-        crops[i] = np.asarray(image if image.size == (112, 112) else image.resize((112, 112), Image.Resampling.BICUBIC))
+        crops[i] = np.asarray(
+            image if image.size == (112, 112) else image.resize((112, 112), Image.Resampling.BICUBIC)
+        )
     crops.flush()
     people: dict[str, int] = {}
     identity = np.full(len(found), -1, np.int64)
@@ -98,7 +105,9 @@ def expected_quality(plain: Array, mirror: Array, identity: NDArray[np.int64], q
     axes = axes[: min(191, int((spread > 1e-4 * spread[0]).sum()))]
     parts = centred @ axes.T
     parts /= parts.std(0) + 1e-9
-    x = np.concatenate([np.ones_like(consistency), consistency, consistency**2, parts, parts**2], 1).astype(np.float64)
+    x = np.concatenate([np.ones_like(consistency), consistency, consistency**2, parts, parts**2], 1).astype(
+        np.float64
+    )
     a = x[known]
     weight = np.linalg.solve(a.T @ a + 300 * np.eye(a.shape[1]), a.T @ quality[known])
     expected = x @ weight
@@ -136,7 +145,9 @@ def load(folder: Path) -> Faces:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--teacher", type=Path, help="ONNX recogniser; leave out for the cosface objective")
     parser.add_argument("--out", type=Path, required=True)

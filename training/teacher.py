@@ -48,7 +48,9 @@ def edgeface_stem(path: Path) -> dict[str, Tensor]:
 
     graph = onnx.load(str(path)).graph
     values = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer}
-    matrices = {n.name: values[n.input[1]] for n in graph.node if n.op_type == "MatMul" and n.input[1] in values}
+    matrices = {
+        n.name: values[n.input[1]] for n in graph.node if n.op_type == "MatMul" and n.input[1] in values
+    }
     out: dict[str, NDArray[np.float32]] = {}
 
     def copy(target: str, source: str) -> None:

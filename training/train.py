@@ -69,7 +69,9 @@ class Student(nn.Module):
         self.config = config
         self.vit = ViT(config.network())
         self.temperature = nn.Parameter(torch.tensor(20.0))
-        self.dense = nn.ModuleList(nn.Linear(config.width, map_channels) for _ in range(2 if map_channels else 0))
+        self.dense = nn.ModuleList(
+            nn.Linear(config.width, map_channels) for _ in range(2 if map_channels else 0)
+        )
         self.cosface = CosFace(512, n_classes, config.margin, config.scale) if n_classes else None
         self.register_buffer("map_scale", torch.zeros(()))
         _sincos_(self.vit)
@@ -165,7 +167,9 @@ class Source:
     resuming refills the ring with the same views, and nothing of it has to be saved.
     """
 
-    def __init__(self, config: TrainConfig, faces: Faces, student: Student, teacher: Teacher | None, rank: int):
+    def __init__(
+        self, config: TrainConfig, faces: Faces, student: Student, teacher: Teacher | None, rank: int
+    ):
         self.config, self.faces, self.student, self.teacher, self.rank = config, faces, student, teacher, rank
         order = torch.randperm(len(faces), generator=torch.Generator().manual_seed(config.seed))
         self.held_out = order[: min(HELD_OUT, len(order) // 8)].sort()[0]
@@ -222,7 +226,9 @@ class Source:
         while self.made <= step:
             fresh = self.produce(self.made).fields()
             if self.ring is None:
-                empty = [torch.zeros(self.config.ring, *f.shape[1:], dtype=f.dtype, device=f.device) for f in fresh]
+                empty = [
+                    torch.zeros(self.config.ring, *f.shape[1:], dtype=f.dtype, device=f.device) for f in fresh
+                ]
                 self.ring = Views(*empty)
             start = self.made % self.slots * self.each
             for slot, field in zip(self.ring.fields(), fresh, strict=True):
@@ -276,7 +282,9 @@ def train(config: TrainConfig, faces: Faces, teacher: Teacher | None, out: Path,
     student = Student(config, n_classes, map_channels).to(config.device)
     if stem:
         student.vit.load_state_dict(stem, strict=False)
-        nn.init.trunc_normal_(student.vit.stem.proj.weight, std=0.2)  # these features have a deviation of 0.05
+        nn.init.trunc_normal_(
+            student.vit.stem.proj.weight, std=0.2
+        )  # these features have a deviation of 0.05
         nn.init.zeros_(student.vit.stem.proj.bias)
     if start is not None:
         student.load_state_dict(torch.load(start, map_location=config.device), strict=False)
@@ -372,7 +380,9 @@ def train(config: TrainConfig, faces: Faces, teacher: Teacher | None, out: Path,
     return student.eval()
 
 
-def total_loss(student: Student, result: Output, views: Views, chosen: Tensor | None) -> tuple[Tensor, dict[str, Tensor]]:
+def total_loss(
+    student: Student, result: Output, views: Views, chosen: Tensor | None
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Weighted sum of the losses, and what the log shows (correlations as correlations)."""
     config = student.config
     parts: dict[str, Tensor] = {}
@@ -390,7 +400,10 @@ def total_loss(student: Student, result: Output, views: Views, chosen: Tensor | 
         if len(student.dense):
             scaled = views.map * student.map_scale
             tokens = (result.middle, result.last)
-            pairs = [dense(layer(t).float(), scaled, chosen) for layer, t in zip(student.dense, tokens, strict=True)]
+            pairs = [
+                dense(layer(t).float(), scaled, chosen)
+                for layer, t in zip(student.dense, tokens, strict=True)
+            ]
             parts["dense"] = torch.stack(pairs).sum()
             loss = loss + config.dense_weight * parts["dense"]
     parts["quality"] = exit_quality(result.exits.float(), label)
@@ -412,7 +425,9 @@ def average_gradients(parameters: list[nn.Parameter], world: int) -> None:
         grad.copy_(part.view_as(grad))
 
 
-def write_log(path: Path, step: int, samples: int, spent: float, per_group: int, means: dict[str, float]) -> None:
+def write_log(
+    path: Path, step: int, samples: int, spent: float, per_group: int, means: dict[str, float]
+) -> None:
     row = {"step": step, "samples": samples, "seconds": round(spent, 1), "kept": 49 * per_group}
     row |= {k: round(v, 4) for k, v in means.items()}
     new = not path.exists()
@@ -443,11 +458,15 @@ def parse_setting(text: str) -> tuple[str, object]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("faces", type=Path, help="folder that data.py wrote")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints, log and weights")
     parser.add_argument("--teacher", type=Path, help="ONNX recogniser (distil)")
-    parser.add_argument("--stem-from", type=Path, help="EdgeFace-XS ONNX whose first stages initialise the stem")
+    parser.add_argument(
+        "--stem-from", type=Path, help="EdgeFace-XS ONNX whose first stages initialise the stem"
+    )
     parser.add_argument("--start", type=Path, help="weights of an earlier student to start from")
     parser.add_argument("--config", type=Path, help="JSON of an earlier run")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", type=parse_setting)
@@ -468,10 +487,15 @@ def main() -> None:
     if int(os.environ.get("RANK", "0")) == 0:
         from safetensors.torch import save_file
 
-        save_file({k: v.half().contiguous() for k, v in student.vit.state_dict().items()}, args.out / "vit.safetensors")
+        save_file(
+            {k: v.half().contiguous() for k, v in student.vit.state_dict().items()},
+            args.out / "vit.safetensors",
+        )
         if teacher is not None:
             cosines = list(held_out_cosine(student, Source(config, faces, student, teacher, 0)))
-            print(f"cosine to the teacher on {len(cosines)} held-out faces: {sum(cosines) / len(cosines):.4f}")
+            print(
+                f"cosine to the teacher on {len(cosines)} held-out faces: {sum(cosines) / len(cosines):.4f}"
+            )
 
 
 if __name__ == "__main__":

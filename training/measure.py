@@ -1,0 +1,201 @@
+"""Every figure of the model card by one command: ``python training/measure.py MODEL --lfw lfw112 --judge mobilefacenet.onnx``.
+
+MODEL is what `fiqa.Scorer` takes: ``default``, a .safetensors, an .onnx. LFW is measured, never trained or
+tuned on:
+
+* LFW 10-fold accuracy of the embedding (6,000 pairs of pairs.txt; with mirror fusion beside it),
+* normalised pAUC to 30 % discard of each method on all mated LFW pairs (at most 300 a person), threshold at
+  FMR 1e-4 on 3 million impostor pairs of the judge, ``fixed`` EDC: 1.0 = random, lower is better,
+* the ladder: mean Spearman of score and severity over the degradations,
+* the time of one face on one core, all methods and the embedding.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fiqa import Scorer
+from fiqa.evaluation.curves import edc, pair_quality
+from fiqa.evaluation.recognizers.open import open_recognizer
+from fiqa.evaluation.statistics import bootstrap_pauc
+from fiqa.evaluation.validate import validate
+from fiqa.evaluation.verification import (
+    cosine_similarity,
+    l2_normalise,
+    lfw_accuracy,
+    mated_pairs,
+    non_mated_pairs,
+)
+
+FMR, LIMIT, PER_PERSON, N_IMPOSTORS, N_LADDER = 1e-4, 0.3, 300, 3_000_000, 500
+
+
+def read_lfw(
+    root: Path,
+) -> tuple[list[str], NDArray[np.uint8], NDArray[Any], NDArray[np.int64], NDArray[np.bool_]]:
+    """names, crops (n, 112, 112, 3), person of each, pairs (6000, 2) as rows, is_genuine (6000,)."""
+    paths = sorted(root.rglob("*.jpg"))
+    crops = np.stack([np.asarray(Image.open(p).convert("RGB")) for p in paths])
+    names = [p.stem for p in paths]
+    row = {name: i for i, name in enumerate(names)}
+    pairs, genuine = [], []
+    for line in next(root.rglob("pairs.txt")).read_text().splitlines()[1:]:
+        part = line.split()
+        other = part[0] if len(part) == 3 else part[2]
+        pairs.append((row[f"{part[0]}_{int(part[1]):04d}"], row[f"{other}_{int(part[-1]):04d}"]))
+        genuine.append(len(part) == 3)
+    people = np.array([p.parent.name for p in paths])
+    return names, crops, people, np.array(pairs), np.array(genuine)
+
+
+def judged(judge: str, crops: NDArray[np.uint8], cache: Path | None) -> NDArray[np.float32]:
+    """The judge's embeddings of all crops; kept in ``cache`` (.npy), as they do not depend on the model."""
+    if cache is not None and cache.exists():
+        return np.load(cache)
+    recognizer: Any = open_recognizer(judge)
+    out = np.concatenate([recognizer.embed(crops[i : i + 64]) for i in range(0, len(crops), 64)])
+    if cache is not None:
+        np.save(cache, out)
+    return out
+
+
+def score_all(
+    scorer: Scorer, crops: NDArray[np.uint8]
+) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.float32]]:
+    """Raw scores by method spec, and embeddings, from one pass."""
+    scores: dict[str, list[float]] = {spec: [] for spec in scorer.specs}
+    embeddings = []
+    for start in range(0, len(crops), 32):
+        for quality in scorer.qualities(crops[start : start + 32]):
+            for spec, value in quality.raw.items():
+                scores[spec].append(value)
+            embeddings.append(quality.embedding)
+    return {k: np.array(v, np.float32) for k, v in scores.items()}, np.stack(embeddings)
+
+
+def paucs(
+    scores: dict[str, NDArray[np.floating]],
+    embeddings: NDArray[np.floating],
+    people: NDArray[Any],
+    n_bootstrap: int,
+) -> dict[str, dict[str, Any]]:
+    """Normalised pAUC of each quality with its interval over subjects, and the oracle's."""
+    mated = mated_pairs(people, PER_PERSON)
+    others = non_mated_pairs(people, N_IMPOSTORS)
+    x = l2_normalise(embeddings)
+    similarity = np.concatenate([cosine_similarity(x, mated), cosine_similarity(x, others)])
+    genuine = np.r_[np.ones(len(mated), bool), np.zeros(len(others), bool)]
+    pairs = np.concatenate([mated, others])
+    out: dict[str, dict[str, Any]] = {}
+    oracle = edc(similarity, similarity, genuine, FMR)
+    out["oracle"] = {"pauc": oracle.pauc(LIMIT, normalised=True), "fnmr": float(oracle.fnmr[0])}
+    for name, values in scores.items():
+        quality = pair_quality(values, pairs)
+        out[name] = {"pauc": edc(quality, similarity, genuine, FMR).pauc(LIMIT, normalised=True)}
+        if n_bootstrap:
+            subjects = people[pairs[:, 0]]
+            sampled = bootstrap_pauc(
+                {name: quality}, similarity, genuine, subjects, FMR, LIMIT, True, n_resamples=n_bootstrap
+            )
+            out[name]["interval"] = [float(v) for v in sampled[name].interval()]
+    return out
+
+
+def sharpness(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Variance of the Laplacian of the luminance: a reference point anybody can compute."""
+    out = []
+    for crop in crops:
+        y = crop @ np.array([0.299, 0.587, 0.114])
+        edges = 4 * y[1:-1, 1:-1] - y[:-2, 1:-1] - y[2:, 1:-1] - y[1:-1, :-2] - y[1:-1, 2:]
+        out.append(edges.var())
+    return np.array(out, np.float32)
+
+
+def latency(model: str, methods: Sequence[str], repeats: int = 60) -> float:
+    """Median milliseconds of one face on one thread, onnxruntime fp32, all methods and the embedding."""
+    scorer = Scorer(model, methods, engine="onnxruntime", threads=1, embedding=True, align="none")
+    crop = np.random.default_rng(0).integers(0, 256, (1, 112, 112, 3), dtype=np.uint8)
+    taken = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        scorer.qualities(crop)
+        taken.append(time.perf_counter() - start)
+    return float(np.median(taken[10:]) * 1e3)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model")
+    parser.add_argument(
+        "--lfw", type=Path, required=True, help="folder of aligned 112×112 LFW with its pairs.txt"
+    )
+    parser.add_argument("--judge", help="ONNX recogniser that did not teach, as FILE:preprocess=imagenet")
+    parser.add_argument("--judge-cache", type=Path, help=".npy to keep the judge's embeddings in")
+    parser.add_argument("--methods", nargs="+", help="method specs; default: the usual ones and every exit")
+    parser.add_argument("--ladder", type=int, default=N_LADDER, help="faces of the ladder; 0 leaves it out")
+    parser.add_argument("--limit", type=int, default=0, help="only the first N images (for a quick look)")
+    parser.add_argument("--bootstrap", type=int, default=0, help="resamples for the intervals")
+    parser.add_argument("--heads", type=int)
+    parser.add_argument("--references", action="store_true", help="also sharpness and the judge's own norm")
+    parser.add_argument("-o", "--output", type=Path, help="JSON file")
+    args = parser.parse_args()
+
+    card = Scorer(args.model, ("attn",), heads=args.heads).card
+    methods = args.methods
+    if not methods:
+        methods = ["vitnt", "vitnt:weighting=uniform", "attn"]
+        methods += (
+            ["exit-mean", "exit-depth"] + [f"exit:{i + 1}" for i in range(card.depth)] if card.exits else []
+        )
+    scorer = Scorer(args.model, methods, engine="onnxruntime", embedding=True, align="none", heads=args.heads)
+    _, crops, people, pairs, genuine = read_lfw(args.lfw)
+    result: dict[str, Any] = {"model": args.model}
+    scores, embeddings = score_all(scorer, crops)
+    plain = lfw_accuracy(cosine_similarity(embeddings, pairs), genuine)
+    result["lfw_accuracy"], result["lfw_std"] = plain.mean, plain.std
+    print(json.dumps({k: result[k] for k in ("lfw_accuracy", "lfw_std")}), flush=True)
+    if args.judge:
+        judge = judged(args.judge, crops, args.judge_cache)
+        judge_accuracy = lfw_accuracy(cosine_similarity(judge, pairs), genuine)
+        result["judge_accuracy"] = judge_accuracy.mean
+        qualities: dict[str, NDArray[np.floating]] = dict(scores)
+        if args.references:
+            qualities["judge's norm"] = np.linalg.norm(judge, axis=1)
+            qualities["sharpness"] = sharpness(crops)
+        result["pauc"] = paucs(qualities, judge, people, args.bootstrap)
+        for name, entry in result["pauc"].items():
+            print(f"{name:28s} {entry['pauc']:.3f} {entry.get('interval', '')}", flush=True)
+    if args.ladder:
+        chosen = np.sort(
+            np.random.default_rng(0).choice(len(crops), min(args.ladder, len(crops)), replace=False)
+        )
+        few = [m for m in methods if not m.startswith("exit:")]
+        small = Scorer(args.model, few, engine="onnxruntime", align="none", heads=args.heads)
+        ladders = validate(small.score_crops, crops[chosen])
+        result["ladder"] = {
+            spec: {
+                "mean": float(v.spearman.estimate),
+                **{one.kind: float(np.mean(one.spearman)) for one in v.ladders},
+            }
+            for spec, v in ladders.items()
+        }
+        print(json.dumps(result["ladder"], indent=1), flush=True)
+    result["latency_ms"] = latency(args.model, [m for m in methods if not m.startswith("exit:")])
+    print(f"one face, one core, all methods and the embedding: {result['latency_ms']:.1f} ms")
+    if args.output:
+        args.output.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
