@@ -6,7 +6,9 @@ numbers, and NumPy's ways to write those; anything else is refused. NumPy's own 
 
 from __future__ import annotations
 
+import io
 import pickle
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,22 @@ from ._common import contiguous_folds, existing, subjects_from_pairs
 from .types import Dataset
 
 _EXPECTED = "an InsightFace .bin: a pickle of (encoded images, is-same flags)"
+
+
+# what opcodes out of place raise, each in its own way
+_BROKEN = (
+    pickle.UnpicklingError,
+    struct.error,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NameError,
+    TypeError,
+    ValueError,
+)
 
 
 class _DType:
@@ -129,7 +147,9 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 }
 
 
-class _SafeUnpickler(pickle.Unpickler):
+# The unpickler written in Python, not the one in C: that one reserves memory for whatever memo index the file
+# claims, so that one wrong byte can take all of it.
+class _SafeUnpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         try:
             return _ALLOWED[module, name]
@@ -162,14 +182,12 @@ def read_bin(path: str | Path, name: str | None = None) -> Dataset:
     path = Path(path)
     existing(path, _EXPECTED)
     try:
-        with path.open("rb") as file:
-            content = _SafeUnpickler(file, encoding="bytes").load()
+        content = _SafeUnpickler(io.BytesIO(path.read_bytes()), encoding="bytes").load()
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}): expected {_EXPECTED}") from error
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError) as error:
-        raise DataError(f"{path} is damaged or not what it seems ({error}): expected {_EXPECTED}") from error
-    except (AttributeError, OverflowError, MemoryError, ImportError) as error:  # what broken opcodes raise
-        raise DataError(f"{path} is damaged ({type(error).__name__}): expected {_EXPECTED}") from error
+    except _BROKEN as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise DataError(f"{path} is damaged or not what it seems ({reason}): expected {_EXPECTED}") from error
     if not isinstance(content, tuple | list) or len(content) != 2:
         raise DataError(f"{path} holds a {type(content).__name__}: expected {_EXPECTED}")
     encoded, flags = (part.array.tolist() if isinstance(part, _Array) else part for part in content)
