@@ -197,7 +197,9 @@ def test_results_do_not_depend_on_order_or_batch_size(small, n, seed):
     for method in methods:
         scores = method.score(whole)
         # matrix products work in tiles of rows, so the last bit may depend on the place in the batch
-        np.testing.assert_allclose(method.score(shuffled), scores[order], rtol=1e-6)
+        np.testing.assert_allclose(
+            method.score(shuffled), scores[order], rtol=1e-5, atol=1e-6 * np.abs(scores).max()
+        )
         alone = np.concatenate([method.score(evidence) for evidence in single])
         np.testing.assert_allclose(alone, scores, rtol=1e-5, atol=1e-5 * np.abs(scores).max())
 
