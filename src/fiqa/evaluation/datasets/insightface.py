@@ -11,7 +11,7 @@ import pickle
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -148,8 +148,16 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 
 
 # The unpickler written in Python, not the one in C: that one reserves memory for whatever memo index the file
-# claims, so that one wrong byte can take all of it.
+# claims, so that one wrong byte can take all of it. Its one such opcode is replaced below.
 class _SafeUnpickler(pickle._Unpickler):
+    dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)
+
+    def _load_bytearray(self) -> None:
+        (size,) = struct.unpack("<Q", self.read(8))  # type: ignore[attr-defined]
+        self.append(bytearray(self.read(size)))  # type: ignore[attr-defined]
+
+    dispatch[pickle.BYTEARRAY8[0]] = _load_bytearray
+
     def find_class(self, module: str, name: str) -> Any:
         try:
             return _ALLOWED[module, name]
