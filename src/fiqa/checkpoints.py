@@ -19,15 +19,14 @@ import torch
 from torch import Tensor
 
 from .errors import CheckpointMismatch, DataError, UsageError, require, unknown
-from .presets import PRESETS, Preset
+from .presets import HUB, PRESETS, Preset
 from .types import ModelCard
-from .vit import CROP_SIZE, ViT, ViTConfig, flops
+from .vit import CROP_SIZE, Block, ViT, ViTConfig, flops
 
 Keep = Literal["all", "exits", "blocks"]
 
 WRAPPERS = ("state_dict", "model", "model_state_dict")
 PREFIXES = ("module.", "model.", "net.", "backbone.", "_orig_mod.")
-HUB = "hf-hub:"
 HUB_FILES = ("model.safetensors", "pretrained_model/model.pt", "model.pt", "pytorch_model.bin")
 
 
@@ -394,6 +393,8 @@ def describe(vit: ViT, name: str = "vit") -> ModelCard:
 
 def save_checkpoint(vit: ViT, path: str | os.PathLike[str], *, half: bool = True) -> None:
     """Write a network as .safetensors with its config and card, in float16 unless ``half`` is False."""
+    if not all(isinstance(block, Block) for block in vit.blocks):
+        raise UsageError("an adapted network is saved by the library that it comes from, not by fiqa")
     torch_files = require("safetensors.torch", "torch", "writing .safetensors")
     dtype = torch.float16 if half else torch.float32
     state = {

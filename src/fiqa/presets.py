@@ -31,6 +31,8 @@ class Preset:
     defaults: Mapping[str, str] | None = None
 
 
+HUB = "hf-hub:"
+
 _INSIGHTFACE = "InsightFace recognition/arcface_torch, WebFace42M checkpoints"
 _NON_COMMERCIAL = "non-commercial research only (InsightFace models)"
 _AUTHORS = "ViT-FIQA's authors' download"

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .. import _graph, engines
 from ..engines import Engine
-from ..errors import DataError, UsageError
+from ..errors import DataError, UsageError, require, unknown
+from ..presets import HUB, PRESETS
 from ..types import ModelCard
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ def embedded() -> Model:
 
 
 def _from_object(model: Any) -> Model:
+    require("torch", "torch", f"a model of type {type(model).__name__}")
     from ..adapters import adapt
     from ..checkpoints import describe
 
@@ -133,9 +135,6 @@ def _from_object(model: Any) -> Model:
 
 
 def _from_checkpoint(name: str, heads: int | None, keep: Keep) -> Model:
-    from ..checkpoints import HUB, PRESETS, describe, load_checkpoint
-    from ..errors import unknown
-
     preset, _, path = name.rpartition("=") if name.partition("=")[0] in PRESETS else ("", "", name)
     if not path.startswith(HUB) and not Path(path).exists():
         if path in PRESETS:
@@ -146,5 +145,8 @@ def _from_checkpoint(name: str, heads: int | None, keep: Keep) -> Model:
             raise DataError(f"no model at {path!r}")
         else:
             raise unknown("model", path, (DEFAULT, *PRESETS))
+    require("torch", "torch", f"loading the checkpoint {path!r}")
+    from ..checkpoints import describe, load_checkpoint
+
     vit = load_checkpoint(path, heads=heads, preset=preset or None, keep=keep)
     return Model(describe(vit), network=lambda: vit)
