@@ -65,9 +65,15 @@ def test_the_deepest_pass_within_milliseconds(text, depth, monkeypatch):
     assert Budget.parse(text).depth(engine, METHODS) == depth
 
 
+def test_a_method_that_compares_no_blocks_can_do_with_one():
+    assert Budget.parse("9.2%").depth(_Clockwork(), METHODS[1:]) == 1
+    with pytest.raises(UsageError, match="2 of net's blocks"):
+        Budget.parse("9.2%").depth(_Clockwork(), METHODS)
+
+
 @pytest.mark.parametrize("text", ["1%", "0.9 GFLOPs"])
 def test_less_than_one_block_is_refused(text):
-    with pytest.raises(UsageError, match="one block of net"):
+    with pytest.raises(UsageError, match="2 of net's blocks take"):
         Budget.parse(text).depth(_Clockwork(), METHODS)
 
 
@@ -116,7 +122,7 @@ def test_time_is_the_median_of_one_face(monkeypatch):
     assert milliseconds(engine, ["exit/2"]) == pytest.approx(6)
     assert engine.depths == [2] * 6
     assert milliseconds(engine, ["exit/2"], batch_size=4) == pytest.approx(1.5)
-    with pytest.raises(UsageError, match="not even one block of net runs within 2 ms"):
+    with pytest.raises(UsageError, match="2 of net's blocks do not run within 2 ms"):
         Budget.parse("2 ms").depth(engine, METHODS)
 
 

@@ -57,13 +57,15 @@ class Budget:
             raise UsageError(f"{card.name} does not say what its blocks cost; give the budget in ms")
         limit = self.amount / 100 * card.gflops[-1] if self.unit == "%" else self.amount
         within = sum(cost <= limit + 1e-9 for cost in card.gflops)
-        if not within:
-            least = card.gflops[0]
-            raise UsageError(f"one block of {card.name} takes {least:.3g} GFLOPs, more than {self}")
+        least = _least(methods)
+        if within < least:
+            cost = card.gflops[least - 1]
+            raise UsageError(f"{least} of {card.name}'s blocks take {cost:.3g} GFLOPs, more than {self}")
         return within
 
     def _measured(self, engine: Engine, methods: Sequence[Method]) -> int:
-        low, high = 0, engine.card.depth  # the deepest that is known to fit, and the last to try
+        least = _least(methods)
+        low, high = least - 1, engine.card.depth  # the deepest that is known to fit, and the last to try
         while low < high:
             middle = (low + high + 1) // 2
             cut = [method.limited(engine.card, middle) for method in methods]
@@ -71,12 +73,16 @@ class Budget:
                 low = middle
             else:
                 high = middle - 1
-        if not low:
-            raise UsageError(f"not even one block of {engine.card.name} runs within {self} here")
+        if low < least:
+            raise UsageError(f"{least} of {engine.card.name}'s blocks do not run within {self} here")
         return low
 
     def __str__(self) -> str:
         return f"{self.amount:g}{'%' if self.unit == '%' else ' GFLOPs' if self.unit == 'gflops' else ' ms'}"
+
+
+def _least(methods: Sequence[Method]) -> int:
+    return max((method.least_depth for method in methods), default=1)
 
 
 def milliseconds(engine: Engine, wanted: Sequence[str], *, batch_size: int = 1, repeats: int = 5) -> float:

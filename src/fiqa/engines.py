@@ -118,9 +118,7 @@ class GraphEngine:
             ends = tuple(names.state(int(block), norm) for block in blocks.split("-"))
             if self._offered.issuperset(ends):
                 return ends
-        raise UsageError(
-            f"this graph does not give {name!r}; export one that does, or use engine='torch'"
-        )
+        raise UsageError(f"this graph does not give {name!r}; export one that does, or use engine='torch'")
 
     def _derive(self, name: str, arrays: dict[str, FloatArray]) -> FloatArray:
         if name in arrays:

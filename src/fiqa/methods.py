@@ -30,6 +30,7 @@ class Method:
     name: ClassVar[str]
     summary: ClassVar[str]
     source: ClassVar[str]
+    least_depth: ClassVar[int] = 1  # blocks without which it says nothing
 
     def __init_subclass__(cls) -> None:
         METHODS[cls.name] = cls
@@ -87,6 +88,7 @@ class ViTNT(Method):
     name: ClassVar[str] = "vitnt"
     summary: ClassVar[str] = "how little patch embeddings change from block to block; training-free"
     source: ClassVar[str] = "ViTNT-FIQA, arXiv 2601.05741"
+    least_depth: ClassVar[int] = 2
 
     blocks: tuple[int, ...] | None = None
     alpha: float = 8.0
@@ -114,7 +116,7 @@ class ViTNT(Method):
     def limited(self, card: ModelCard, depth: int) -> ViTNT:
         resolved = self.resolve(card)
         assert resolved.blocks is not None
-        kept = tuple(block for block in resolved.blocks if block < max(depth, 2))
+        kept = tuple(block for block in resolved.blocks if block < max(depth, self.least_depth))
         return replace(resolved, blocks=kept if len(kept) > 1 else (0, 1))
 
     def _steps(self) -> list[str]:

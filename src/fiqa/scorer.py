@@ -210,8 +210,8 @@ class Scorer:
     def _run_batch(self, entries: Iterable[_Entry], batch_size: int) -> None:
         """Score the first ``batch_size`` crops that wait, filling a short batch up with blanks.
 
-        A run time may choose another kernel for another batch size, and its last bit may differ; with one
-        size for all batches the same face always gets the same number.
+        A run time may choose another kernel for another batch size, and the last bits differ then; with one
+        size for all batches that can't happen.
         """
         waiting = [(entry, i) for entry in entries for i in entry.waiting()]
         batch = waiting[:batch_size]
