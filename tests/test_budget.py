@@ -46,7 +46,6 @@ class _Clockwork:
         ("100%", 12),
         ("400%", 12),
         ("50%", 5),  # 5.45 of 10.9: five blocks take 4.6, six 5.5
-        ("9.2%", 1),
         ("3 GFLOPs", 3),
         ("2.8gflop", 3),
         ("2.79GFLOPS", 2),
