@@ -250,15 +250,26 @@ def methods() -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from ..evaluation.rivals import RIVALS
     from ..methods import METHODS
 
+    console = Console(width=None if sys.stdout.isatty() else 160)
     table = Table(box=None, header_style="bold")
     for name in ("method", "options (defaults)", "passes", "what it is", "source"):
         table.add_column(name, overflow="fold")
     for name, method in sorted(METHODS.items()):
         options = " ".join(f"{f.name}={'model' if f.default is None else f.default}" for f in fields(method))
         table.add_row(name, options, "1 or less", method.summary, method.source)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    table.add_section()
+    for rival in sorted(RIVALS.values(), key=lambda rival: rival.name):
+        table.add_row(
+            rival.name,
+            " ".join(rival.options),
+            f"{rival.passes:g}",
+            f"{rival.summary}; needs {rival.needs}",
+            rival.source,
+        )
+    console.print(table)
     print("\nMethods of one call share one forward pass, which stops at the deepest block they read.")
 
 
