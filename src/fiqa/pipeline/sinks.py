@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -39,14 +40,17 @@ class CsvSink:
     """RFC 4180 CSV with a header; absent values are empty, undecodable bytes of a path are kept."""
 
     def __init__(self, file: TextIO, header: Sequence[str], *, write_header: bool = True) -> None:
-        self._file, self._writer = file, csv.writer(file, lineterminator="\n")
-        self._columns = tuple(header)
+        self._file, self._columns = file, tuple(header)
         if write_header:
-            self._writer.writerow(self._columns)
-            file.flush()
+            self._write_row(self._columns)
 
     def write(self, values: Row) -> None:
-        self._writer.writerow(["" if values[name] is None else values[name] for name in self._columns])
+        self._write_row(["" if values[name] is None else values[name] for name in self._columns])
+
+    def _write_row(self, fields: Sequence[Any]) -> None:
+        line = io.StringIO()  # csv quotes \r in a path only where \r belongs to the line end
+        csv.writer(line, lineterminator="\r\n").writerow(fields)
+        self._file.write(line.getvalue().removesuffix("\r\n") + "\n")
         self._file.flush()
 
 
@@ -81,7 +85,8 @@ class Output:
         n_failed: rows so far whose status is not ok.
 
     Raises:
-        UsageError: another suffix, or a file that was written with other columns or settings.
+        UsageError: another suffix, a folder that does not exist, or a file that was written with other
+            columns or settings.
         DataError: the file to resume from is damaged before its last row.
     """
 
@@ -98,6 +103,9 @@ class Output:
         suffix = self.path.suffix.lower()
         if suffix not in FORMATS:
             raise unknown("output format", suffix or str(path), FORMATS)
+        if self.path.is_dir() or not self.path.parent.is_dir():
+            wrong = "is a folder" if self.path.is_dir() else "is in a folder that does not exist"
+            raise UsageError(f"the output {str(self.path)!r} {wrong}")
         if suffix == ".parquet":
             require("pyarrow", "parquet", "writing .parquet")
         self._columns = columns(specs)
@@ -191,8 +199,8 @@ class Output:
         schema = self._schema()
         with open(self._journal, encoding="utf-8") as lines, pq.ParquetWriter(temporary, schema) as writer:
             while chunk := [json.loads(line) for _, line in zip(range(65536), lines, strict=False)]:
-                for values in chunk:  # Parquet text is UTF-8; a byte that is none becomes \xNN
-                    values["path"] = os.fsencode(values["path"]).decode("utf-8", "backslashreplace")
+                for values in chunk:
+                    values["path"] = _to_utf8(values["path"])
                 writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
         temporary.replace(self.path)
         self._journal.unlink()
@@ -203,11 +211,13 @@ class Output:
         table = pq.read_table(self.path)
         if tuple(table.column_names) != self._columns:
             raise _other_columns(self.path, table.column_names, self._columns)
-        with open(self._journal, "w", encoding="utf-8", newline="") as file:
+        temporary = Path(f"{self.path}.part")  # a kill must not leave half a journal beside the whole table
+        with open(temporary, "w", encoding="utf-8", newline="") as file:
             sink = JsonlSink(file, self._columns)
             for batch in table.to_batches():
                 for values in batch.to_pylist():
-                    sink.write(values)
+                    sink.write({**values, "path": _from_utf8(values["path"])})
+        temporary.replace(self._journal)
 
 
 FORMATS: dict[str, Callable[..., CsvSink | JsonlSink]] = {
@@ -215,6 +225,15 @@ FORMATS: dict[str, Callable[..., CsvSink | JsonlSink]] = {
     ".jsonl": JsonlSink,
     ".parquet": JsonlSink,  # by way of a journal
 }
+
+
+def _to_utf8(path: str) -> str:
+    r"""A path as Parquet can hold it: text is UTF-8 there, so a byte that is none becomes ``\xNN``."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _from_utf8(text: str) -> str:
+    return re.sub(r"\\x([89a-f][0-9a-f])", lambda match: chr(0xDC00 + int(match[1], 16)), text)
 
 
 def _line_ends(data: bytes) -> list[int]:
@@ -243,12 +262,12 @@ def _read_rows(data: bytes, kind: str, wanted: Sequence[str], path: Path) -> lis
         return []
     try:
         if kind == ".jsonl":
-            rows = [json.loads(line) for line in text.split("\n") if line]
-            header = list(rows[0]) if rows else list(wanted)
+            rows = [dict(json.loads(line)) for line in text.split("\n") if line]
+            header = next((list(row) for row in rows if list(row) != list(wanted)), list(wanted))
         else:
             reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
             rows, header = list(reader), list(reader.fieldnames or [])
-    except (ValueError, csv.Error) as error:
+    except (ValueError, TypeError, csv.Error) as error:
         raise DataError(f"{str(path)!r} is damaged and can't be resumed: {error}") from error
     if header != list(wanted):
         raise _other_columns(path, header, wanted)
