@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 import os
 import sys
@@ -9,17 +10,18 @@ from collections.abc import Iterable, Iterator
 
 from ..errors import DataError, UsageError
 
-_FORMATS = "jpg jpeg jpe jfif png webp bmp tif tiff gif jp2 ppm pgm pbm pnm avif tga"
+# heic, heif and tga can't be read: better a row that says so than a photo that is left out in silence
+_FORMATS = "jpg jpeg jpe jfif png webp bmp tif tiff gif jp2 ppm pgm pbm pnm avif heic heif tga"
 SUFFIXES = frozenset(f".{name}" for name in _FORMATS.split())
 
 
 def expand(inputs: Iterable[str | os.PathLike[str]]) -> list[str]:
     """Image paths of ``inputs``, in order, each once.
 
-    A folder gives the images below it, sorted (names that end like an image, a folder so named too: it will
-    get a row that says so). A pattern with ``*``, ``?`` or ``[`` gives what it matches. ``@FILE`` is a list,
-    a path a line (or, if it holds NUL bytes, NUL-separated); ``-`` is such a list on standard input. Anything
-    else is taken as a file, whether it exists or not.
+    A folder gives the images below it, sorted (names that end like an image; a folder so named and one that
+    can't be listed too: they will get a row that says so). A pattern with ``*``, ``?`` or ``[`` gives what it
+    matches. ``@FILE`` is a list, a path a line (or, if it holds NUL bytes, NUL-separated); ``-`` is such a
+    list on standard input. Anything else is taken as a file, whether it exists or not.
 
     Raises:
         UsageError: nothing to score.
@@ -48,12 +50,14 @@ def _expand_one(item: str) -> Iterator[str]:
 
 
 def _below(folder: str) -> Iterator[str]:
-    for root, folders, files in os.walk(folder):
+    refused: list[str] = []
+    for root, folders, files in os.walk(folder, onerror=lambda error: refused.append(error.filename)):
         folders.sort()
         named_like_images = [name for name in folders if _is_image_name(name)]
         folders[:] = [name for name in folders if name not in named_like_images]
         for name in sorted([*named_like_images, *filter(_is_image_name, files)]):
             yield os.path.join(root, name)
+    yield from refused
 
 
 def _is_image_name(name: str) -> bool:
@@ -69,5 +73,6 @@ def _read(path: str) -> bytes:
 
 
 def _split(data: bytes) -> Iterator[str]:
+    data = data.removeprefix(codecs.BOM_UTF8)
     lines = data.split(b"\0") if b"\0" in data else data.splitlines()
     return (os.fsdecode(line) for line in lines if line)
