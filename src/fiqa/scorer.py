@@ -22,12 +22,13 @@ from .models import DEFAULT, Keep, find
 from .types import Face, FloatArray, ImageArray, Quality
 
 if TYPE_CHECKING:
-    from .calibration import Profile
+    from .calibration import Calibration, Profile
     from .faces import Detector
 
 DEFAULT_METHODS = ("vitnt", "attn", "exit-depth")
 ALIGNMENTS = ("auto", "none", "detect")
 CROP_SIZE = 112
+_MOST_WAITING = 16  # images a batch
 
 
 class Scorer:
@@ -109,6 +110,11 @@ class Scorer:
         self._calibrated = self._calibration(profile, found.profile)
         self.scored_by = self._calibrated.spec
         self._detector = detector
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What turns the raw score of ``scored_by`` into ``Quality.score``; None if nothing does."""
+        return self._calibrated.calibration
 
     # ------------------------------------------------------------ crops
 
@@ -197,9 +203,10 @@ class Scorer:
         for path, found in self._prepared(images, 2 * batch_size + self.threads, all_faces):
             entries.append(_Entry(path, found))
             ready += len(found) if isinstance(found, list) else 0
-            while ready >= batch_size:
+            # a short batch where few images give a face: else the many others would wait for its results
+            while ready >= batch_size or (ready and len(entries) >= _MOST_WAITING * batch_size):
                 self._run_batch(entries, batch_size)
-                ready -= batch_size
+                ready -= min(ready, batch_size)
             while entries and entries[0].done:
                 yield from entries.popleft().results()
         if ready:
@@ -295,10 +302,10 @@ class _Calibrated:
     """From raw scores to 0–100 by one of the methods, or to nothing where nothing is calibrated."""
 
     spec: str | None
-    calibration: Any
+    calibration: Calibration | None
 
     def __call__(self, raw: dict[str, FloatArray]) -> FloatArray | None:
-        return None if self.spec is None else self.calibration(raw[self.spec])
+        return None if self.calibration is None else self.calibration(raw[self.spec or ""])
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ..errors import FiqaError
 
@@ -18,8 +19,42 @@ if TYPE_CHECKING:
 
 OK, WRONG_USE, SOME_NOT_SCORED, FAILED, INTERRUPTED = 0, 2, 3, 1, 130
 
+# what a full disk, a folder of someone else's or a name that can't be opened looks like
+_CANT_WRITE = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
+)
+
+
+class _Commands(TyperGroup):
+    """The commands; whatever a user can cause ends in one sentence and an exit code.
+
+    Caught here, since typer itself would end a closed pipe with code 1 and Ctrl-C without a word.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FiqaError as error:
+            _say(str(error))
+            raise typer.Exit(WRONG_USE) from error
+        except BrokenPipeError as error:  # the reader, such as head, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(OK) from error
+        except OSError as error:
+            if error.errno not in _CANT_WRITE:
+                raise
+            where = f" {error.filename!r}" if error.filename else ""
+            _say(f"can't write{where}: {error.strerror}; what was written before is kept")
+            raise typer.Exit(FAILED) from error
+        except KeyboardInterrupt as error:
+            _say("stopped; finished rows are kept, go on with --resume")
+            raise typer.Exit(INTERRUPTED) from error
+
+
 app = typer.Typer(
     name="fiqa",
+    cls=_Commands,
     help="How useful is each face image for recognition?",
     no_args_is_help=True,
     add_completion=False,
@@ -43,24 +78,8 @@ Budget = Annotated[str | None, typer.Option(help="Limit a face's pass: 50%, 3GFL
 
 
 def main() -> None:
-    """Entry point: FiqaError, a full disk and Ctrl-C become one sentence and an exit code."""
-    try:
-        app(standalone_mode=True)
-    except FiqaError as error:
-        _say(str(error))
-        sys.exit(WRONG_USE)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(OK)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.ENOENT):
-            raise
-        where = f" {error.filename!r}" if error.filename else ""
-        _say(f"can't write{where}: {error.strerror}; what was written before is kept, go on with --resume")
-        sys.exit(FAILED)
-    except KeyboardInterrupt:
-        _say("stopped; finished rows are kept, go on with --resume")
-        sys.exit(INTERRUPTED)
+    """Entry point of the script ``fiqa``."""
+    app()
 
 
 def _say(message: str) -> None:
@@ -122,7 +141,7 @@ def score(
     )  # fmt: skip
     _announce(scorer, budget)
     if output is not None:
-        facts = run.facts(scorer, all_faces=all_faces)
+        facts = run.facts(scorer, all_faces=all_faces, landmarks=landmarks)
         with sinks.Output(output, scorer.specs, facts, resume=resume, several_rows=all_faces) as table:
             if table.done:
                 print(f"resuming: {len(table.done)} of {len(found)} images are done", file=sys.stderr)

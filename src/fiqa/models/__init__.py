@@ -6,9 +6,10 @@ A model is ``"default"`` (embedded), a path (.onnx evidence graph, .safetensors,
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -99,7 +100,7 @@ def find(model: Any = DEFAULT, *, heads: int | None = None, keep: Keep = "all") 
         card = _graph.metadata(graph).get("fiqa.card")
         if card is None:
             raise DataError(f"{name!r} is no evidence graph: make one with 'fiqa export'")
-        return Model(ModelCard.from_json(card), graph=graph)
+        return Model(_with_digest(ModelCard.from_json(card), [graph]), graph=graph)
     return _from_checkpoint(name, heads, keep)
 
 
@@ -118,7 +119,7 @@ def embedded() -> Model:
             return load_checkpoint(path)
 
     return Model(
-        ModelCard.from_json(_graph.metadata(graph)["fiqa.card"]),
+        _with_digest(ModelCard.from_json(_graph.metadata(graph)["fiqa.card"]), [graph]),
         graph=graph,
         network=network,
         profile=profile,
@@ -149,4 +150,16 @@ def _from_checkpoint(name: str, heads: int | None, keep: Keep) -> Model:
     from ..checkpoints import describe, load_checkpoint
 
     vit = load_checkpoint(path, heads=heads, preset=preset or None, keep=keep)
-    return Model(describe(vit), network=lambda: vit)
+    card = describe(vit)
+    if Path(path).is_file():
+        with open(path, "rb") as file:
+            card = _with_digest(card, iter(lambda: file.read(1 << 20), b""))
+    return Model(card, network=lambda: vit)
+
+
+def _with_digest(card: ModelCard, chunks: Iterable[bytes]) -> ModelCard:
+    """The card with the sha256 of the file at hand, which tells two models of one name apart."""
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return replace(card, sha256=digest.hexdigest())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import platform
 from collections.abc import Iterable, Iterator
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from ..scorer import Scorer
@@ -12,7 +15,9 @@ from ..types import Quality
 from .sinks import Output, row
 
 
-def facts(scorer: Scorer, *, all_faces: bool) -> dict[str, Any]:
+def facts(
+    scorer: Scorer, *, all_faces: bool, landmarks: str | os.PathLike[str] | None = None
+) -> dict[str, Any]:
     """What decides the numbers of a run (``decides``) and what may be of interest (``context``)."""
     packages = ("fiqa", "numpy", "pillow", "onnxruntime", "openvino", "torch")
     return {
@@ -23,6 +28,8 @@ def facts(scorer: Scorer, *, all_faces: bool) -> dict[str, Any]:
             "engine": scorer.engine,
             "align": scorer.align,
             "all_faces": all_faces,
+            "calibration": _digest(repr(scorer.calibration).encode()),
+            "landmarks": _digest(Path(landmarks).read_bytes()) if landmarks else "",
         },
         "context": {
             "decoder": f"Pillow {metadata.version('pillow')}",
@@ -32,6 +39,10 @@ def facts(scorer: Scorer, *, all_faces: bool) -> dict[str, Any]:
             "packages": {name: version for name in packages if (version := _version(name))},
         },
     }
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _version(package: str) -> str:
