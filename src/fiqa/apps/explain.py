@@ -8,13 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..heatmap import overlay
+from ..methods import Attn, ViTNT, parse
 from ..scorer import Scorer
 from ..types import Quality
 
-NOTES = {
-    "attn": "the attention logit that each patch receives; the map averages exactly to the score",
-    "vitnt": "stability of each patch across blocks, 1 = unchanged; the score weighs it by attention",
-}
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem;color:#222}
 table{border-collapse:collapse;width:100%}th{text-align:left}td,th{padding:.4rem;vertical-align:top}
@@ -62,7 +59,7 @@ def _page(
     specs: Sequence[str], ranges: dict[str, tuple[float, float]], rows: Sequence[str], scorer: Scorer
 ) -> str:
     heads = "".join(
-        f"<th>{html.escape(spec)}<br><small>{NOTES.get(spec.partition(':')[0], '')}; "
+        f"<th>{html.escape(spec)}<br><small>{_note(scorer.used[spec])}; "
         f"colours from {ranges[spec][0]:.3g} to {ranges[spec][1]:.3g}</small></th>"
         for spec in specs
     )
@@ -74,6 +71,22 @@ def _page(
         "<p>Brighter counts more. One colour scale per method over all faces of this page.</p>"
         f'<div class="scroll"><table><tr><th>face</th>{heads}</tr>{"".join(rows)}</table></div></html>\n'
     )
+
+
+def _note(spec: str) -> str:
+    """What the map shows and how it becomes the score, for a resolved method with a map."""
+    method = parse(spec)
+    if isinstance(method, Attn):
+        if method.reduce == "max":
+            return "the greatest attention logit that each patch receives; the greatest of all is the score"
+        return "the attention logit that each patch receives; the map averages exactly to the score"
+    assert isinstance(method, ViTNT)
+    how = (
+        "the map averages to the score"
+        if method.weighting == "uniform"
+        else "attention weighs it in the score"
+    )
+    return f"stability of each patch across blocks, 1 = unchanged; {how}"
 
 
 def _caption(quality: Quality) -> str:
