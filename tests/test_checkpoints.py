@@ -13,19 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from fiqa.checkpoints import (
-    LAYOUTS,
-    PRESETS,
-    describe,
-    fetch,
-    infer_config,
-    load_checkpoint,
-    read_state_dict,
-    recognise,
-    save_checkpoint,
-)
+from fiqa.checkpoints import describe, load_checkpoint, read_state_dict, save_checkpoint
 from fiqa.errors import CheckpointMismatch, DataError, UnknownName, UsageError
+from fiqa.hub import fetch
+from fiqa.layouts import LAYOUTS, infer_config, recognise
 from fiqa.methods import needs, parse
+from fiqa.presets import PRESETS
 from fiqa.record import record
 
 safetensors_torch = pytest.importorskip("safetensors.torch")

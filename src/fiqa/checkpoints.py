@@ -1,4 +1,4 @@
-"""Checkpoints: presets, the key layouts of published files, and strict loading.
+"""Checkpoints: reading tensor files, and strict loading of a network from one.
 
 A state dict holds everything but the number of heads, so that comes from a preset, from the file's own
 metadata or from the caller, and is never guessed: a wrong one changes every score without an error.
@@ -7,11 +7,9 @@ metadata or from the caller, and is never guessed: a wrong one changes every sco
 from __future__ import annotations
 
 import json
-import math
 import os
-import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,160 +17,16 @@ import torch
 from torch import Tensor
 
 from .errors import CheckpointMismatch, DataError, UsageError, require, unknown
+from .hub import fetch
+from .layouts import IGNORED, LAYOUTS, Layout, Shapes, infer_config, recognise
 from .presets import HUB, PRESETS, Preset
 from .types import ModelCard
-from .vit import CROP_SIZE, Block, ViT, ViTConfig, flops
+from .vit import Block, ViT, ViTConfig, flops
 
 Keep = Literal["all", "exits", "blocks"]
 
 WRAPPERS = ("state_dict", "model", "model_state_dict")
 PREFIXES = ("module.", "model.", "net.", "backbone.", "_orig_mod.")
-HUB_FILES = ("model.safetensors", "pretrained_model/model.pt", "model.pt", "pytorch_model.bin")
-
-
-# ---------------------------------------------------------------- layouts
-
-# file key → our key, as prefix rules; the first that fits wins.
-_RENAME_ARCFACE = (
-    ("patch_embed.proj.", "stem.proj."),
-    ("qs_token", "quality_token"),
-    ("feature.0.", "head.reduce."),
-    ("feature.1.", "head.norm1."),
-    ("feature.2.", "head.project."),
-    ("feature.3.", "head.norm2."),
-    ("head_qs.0.", "quality_head.norm."),
-    ("head_qs.1.", "quality_head.project."),
-)
-_RENAME_FIRST = (
-    ("pe.", "stem.layers."),
-    ("pos", "pos_embed"),
-    ("head.0.", "head.project."),
-    ("head.1.", "head.norm."),
-    ("qh.0.", "quality_head.norm."),
-    ("qh.1.", "quality_head.project."),
-    ("q", "quality_token"),
-)
-_IN_BLOCK_FIRST = ((".n1.", ".norm1."), (".n2.", ".norm2."), (".fc1.", ".mlp.fc1."), (".fc2.", ".mlp.fc2."))
-# In published files and used by no method: masking while training, and the unused norms of other exits.
-_IGNORED = re.compile(r"^(mask_token|early_norms\..*|.*\.num_batches_tracked)$")
-
-
-def _arcface_key(key: str) -> str:
-    return next((new + key[len(old) :] for old, new in _RENAME_ARCFACE if key.startswith(old)), key)
-
-
-def _first_key(key: str) -> str:
-    if key.startswith("blocks."):
-        for old, new in _IN_BLOCK_FIRST:
-            key = key.replace(old, new)
-        return key
-    return next((new + key[len(old) :] for old, new in _RENAME_FIRST if key.startswith(old)), key)
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """A family of key names: which keys mark it, how they map to ours, and what they say of the config."""
-
-    name: str
-    marks: tuple[str, ...]
-    rename: Callable[[str], str]
-    fixed: Mapping[str, Any]
-
-
-_ARCFACE_MARKS = ("patch_embed.proj.weight", "blocks.0.attn.qkv.weight", "blocks.0.mlp.fc1.weight")
-_FIQA_TOKEN = {"quality": "token", "quality_token": True}
-
-LAYOUTS = {
-    layout.name: layout
-    for layout in (
-        Layout("fiqa", ("stem.proj.weight", "blocks.0.mlp.fc1.weight"), str, {}),
-        Layout(
-            "fiqa-first",
-            ("pe.0.weight", "q", "blocks.0.n1.weight"),
-            _first_key,
-            {"stem": "conv", "activation": "gelu", "head": "mean", **_FIQA_TOKEN},
-        ),
-        Layout("vitfiqa-token", (*_ARCFACE_MARKS, "head_qs.1.weight", "qs_token"), _arcface_key, _FIQA_TOKEN),
-        Layout(
-            "vitfiqa-full",
-            (*_ARCFACE_MARKS, "head_qs.1.weight", "qs_token"),
-            _arcface_key,
-            {"quality": "embedding", "quality_token": True, "head_sees_prefix": True},
-        ),
-        Layout(
-            "vitfiqa-crfiqa", (*_ARCFACE_MARKS, "head_qs.1.weight"), _arcface_key, {"quality": "embedding"}
-        ),
-        Layout("arcface", _ARCFACE_MARKS, _arcface_key, {}),
-    )
-}
-
-Shapes = Mapping[str, tuple[int, ...]]
-
-
-def recognise(shapes: Shapes) -> Layout:
-    """The layout of a file, by its keys and shapes (prefixes already stripped).
-
-    Raises:
-        CheckpointMismatch: no layout fits; names the nearest and the first key that it misses.
-    """
-    fits = [layout for layout in LAYOUTS.values() if all(mark in shapes for mark in layout.marks)]
-    if not fits:
-        nearest = max(LAYOUTS.values(), key=lambda layout: _overlap(layout, shapes))
-        missing = next(mark for mark in nearest.marks if mark not in shapes)
-        raise CheckpointMismatch(
-            f"this is no checkpoint of a known layout ({', '.join(LAYOUTS)}): the nearest is {nearest.name}, "
-            f"of which {missing!r} is missing; the first of its {len(shapes)} keys is {_first(shapes)}"
-        )
-    if fits[0].name == "vitfiqa-token" and "feature.0.weight" in shapes:
-        # token and full have the same keys; in full the recognition head also sees the quality token
-        tokens = shapes["feature.0.weight"][1] // shapes["patch_embed.proj.weight"][0]
-        return LAYOUTS["vitfiqa-full" if tokens == shapes["pos_embed"][1] else "vitfiqa-token"]
-    return fits[0]
-
-
-def _overlap(layout: Layout, shapes: Shapes) -> float:
-    known = {
-        name for name in map(layout.rename, shapes) if name.startswith(("stem.", "blocks.", "norm.", "pos_"))
-    }
-    return len(known) + sum(mark in shapes for mark in layout.marks)
-
-
-def infer_config(layout: Layout, shapes: Shapes, heads: int) -> ViTConfig:
-    """The config that the shapes of a file imply, given the number of heads.
-
-    Raises:
-        CheckpointMismatch: a key that the config is read from is missing.
-    """
-    ours = {layout.rename(key): shape for key, shape in shapes.items()}
-
-    def shape(key: str) -> tuple[int, ...]:
-        if key not in ours:
-            raise CheckpointMismatch(
-                f"a {layout.name} checkpoint must hold {key!r} (our name), which is missing"
-            )
-        return ours[key]
-
-    blocks = [int(key.split(".")[1]) for key in ours if re.match(r"blocks\.\d+\.", key)]
-    conv = layout.fixed.get("stem") == "conv"
-    width = shape("pos_embed")[-1]
-    patch = 8 if conv else shape("stem.proj.weight")[-1]
-    n_patches = shape("pos_embed")[1] - ("quality_token" in ours)
-    fits_crop = (CROP_SIZE // patch) ** 2 == n_patches
-    head = layout.fixed.get("head", "flatten" if "head.reduce.weight" in ours else None)
-    return ViTConfig(
-        **{
-            "width": width,
-            "depth": max(blocks) + 1,
-            "heads": heads,
-            "mlp_width": shape("blocks.0.mlp.fc1.weight")[0],
-            "patch_size": patch,
-            "image_size": CROP_SIZE if fits_crop else math.isqrt(n_patches) * patch,
-            "qkv_bias": "blocks.0.attn.qkv.bias" in ours,
-            "embedding": shape("head.project.weight")[0] if head else 0,
-            **layout.fixed,
-            "head": head,
-        }
-    )
 
 
 # ---------------------------------------------------------------- reading files
@@ -270,7 +124,7 @@ def load_checkpoint(
     name = os.fspath(path)
     file = fetch(name) if name.startswith(HUB) else Path(name)
     state, metadata = read_state_dict(file)
-    state = {key: tensor for key, tensor in state.items() if not _IGNORED.match(key)}
+    state = {key: tensor for key, tensor in state.items() if not IGNORED.match(key)}
     shapes = {key: tuple(tensor.shape) for key, tensor in state.items()}
     layout = LAYOUTS["fiqa"] if "fiqa.config" in metadata else recognise(shapes)
     config = _config(layout, shapes, metadata, heads, wanted)
@@ -332,7 +186,7 @@ def _shape(config: ViTConfig) -> tuple[int, int, int, int]:
 def _fill(config: ViTConfig, layout: Layout, state: Mapping[str, Tensor], keep: Keep) -> ViT:
     with torch.device("meta"):
         vit = ViT(config)
-    expected = {key: tuple(t.shape) for key, t in vit.state_dict().items() if not _IGNORED.match(key)}
+    expected = {key: tuple(t.shape) for key, t in vit.state_dict().items() if not IGNORED.match(key)}
     renamed = {layout.rename(key): key for key in state}
     missing = [key for key in expected if key not in renamed]
     unexpected = [renamed[key] for key in renamed if key not in expected]
@@ -406,40 +260,3 @@ def save_checkpoint(vit: ViT, path: str | os.PathLike[str], *, half: bool = True
     temporary = Path(f"{os.fspath(path)}.part")
     torch_files.save_file(state, temporary, metadata=metadata)
     temporary.replace(path)
-
-
-# ---------------------------------------------------------------- the hub
-
-
-def fetch(name: str) -> Path:
-    """Local path of ``hf-hub:owner/name[/file][@revision]``, downloaded if it is not in the cache.
-
-    Raises:
-        MissingExtra: huggingface_hub is not installed.
-        UsageError: the name is not of that form.
-        DataError: neither cache nor hub has such a file.
-    """
-    hub = require("huggingface_hub", "hub", "loading from the Hugging Face hub")
-    errors = require("huggingface_hub.errors", "hub", "loading from the Hugging Face hub")
-    target, _, revision = name.removeprefix(HUB).partition("@")
-    owner, *rest = target.split("/")
-    if not owner or not rest or not rest[0]:
-        raise UsageError(f"a hub model is hf-hub:owner/name[/file][@revision], but got {name!r}")
-    files = ["/".join(rest[1:])] if rest[1:] else list(HUB_FILES)
-    reasons = []
-    for file in files:
-        try:
-            return Path(hub.hf_hub_download(f"{owner}/{rest[0]}", file, revision=revision or None))
-        except errors.HFValidationError as error:
-            raise UsageError(f"{name!r} is no name of a hub model: {_one_line(error)}") from error
-        except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, OSError) as error:
-            reasons.append(f"{file}: {_one_line(error)}")
-    raise DataError(f"{name} gave no checkpoint; tried {'; '.join(reasons)}")
-
-
-def _one_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
-
-
-def _first(keys: Iterable[str]) -> str:
-    return repr(next(iter(keys), ""))
