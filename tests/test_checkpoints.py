@@ -475,7 +475,7 @@ def test_a_hub_model_loads_from_the_local_cache(name, hub_cache, golden_vit):
 
 @pytest.mark.parametrize("name", ["hf-hub:owner/other", "hf-hub:owner/face@v2", "hf-hub:owner/face/other.pt"])
 def test_what_neither_cache_nor_hub_has_is_a_data_error(name, hub_cache):
-    with pytest.raises(DataError, match="gave no checkpoint; tried"):
+    with pytest.raises(DataError, match="is not in the cache"):
         fetch(name)
 
 
