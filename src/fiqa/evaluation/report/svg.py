@@ -1,0 +1,220 @@
+"""A small SVG writer for the three charts of the reports: lines with bands, histograms, box plots.
+
+Colours are CSS variables of the page (``--c0`` …), so a chart follows a light or dark theme. Lines differ in
+dash as well as in colour. Every chart has a title and a description for screen readers.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Box", "Line", "box_plot", "histogram", "line_chart", "sample", "text"]
+
+N_COLOURS = 8
+_DASHES = ("", "7 3", "2 3", "9 3 2 3", "14 4", "4 2", "1 2")
+_WIDTH, _HEIGHT = 440, 300
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 12, 44
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve ``x``, ``y`` (m,) with an optional band ``low``, ``high`` (m,); ``style`` counts from 0."""
+
+    name: str
+    style: int
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    low: NDArray[np.float64] | None = None
+    high: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class Box:
+    """One box: ``label`` below it, ``quantiles`` (5,) at 5, 25, 50, 75 and 95 %."""
+
+    label: str
+    quantiles: NDArray[np.float64]
+
+
+def text(value: str) -> str:
+    """Text for HTML and SVG; bytes that are no text become question marks."""
+    return html.escape(value.encode("utf-8", "replace").decode())
+
+
+def line_chart(
+    key: str,
+    title: str,
+    description: str,
+    lines: Sequence[Line],
+    labels: tuple[str, str],
+    x_max: float,
+    mark: float | None = None,
+) -> str:
+    """Curves over [0, ``x_max``] from 0 up; ``labels`` of x and y; ``mark``: a vertical line there.
+
+    ``key`` makes the ids of this chart unique on its page.
+    """
+    top = max((float(line.y[line.x <= x_max].max(initial=0.0)) for line in lines), default=0.0)
+    bands = [
+        float(np.nanmax(line.high[line.x <= x_max], initial=0.0)) for line in lines if line.high is not None
+    ]
+    frame = _Frame((0.0, x_max), (0.0, min(max([top, *bands]), 1.4 * top) or 1e-3))
+    parts = list(frame.axes(labels))
+    if mark is not None and mark < x_max:
+        x = frame.x(mark)
+        parts.append(f'<line class="mark" x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{_HEIGHT - _BOTTOM}"/>')
+    parts.append(
+        f'<clipPath id="{key}-c"><rect x="{_LEFT}" y="{_TOP}" width="{_WIDTH - _LEFT - _RIGHT}" '
+        f'height="{_HEIGHT - _TOP - _BOTTOM}"/></clipPath><g clip-path="url(#{key}-c)">'
+    )
+    for line in lines:
+        if line.low is not None and line.high is not None and not np.isnan(line.low).any():
+            outline = np.r_[line.x, line.x[::-1]], np.r_[line.high, line.low[::-1]]
+            points = frame.points(*outline, inside=2 * x_max)
+            parts.append(f'<polygon class="band" style="fill:{_colour(line.style)}" points="{points}"/>')
+    for line in lines:
+        parts.append(
+            f'<polyline class="line" style="{_stroke(line.style)}" '
+            f'points="{frame.points(line.x, line.y, inside=2 * x_max)}"><title>{text(line.name)}</title>'
+            "</polyline>"
+        )
+    parts.append("</g>")
+    return _svg(key, title, description, parts)
+
+
+def histogram(
+    key: str,
+    title: str,
+    description: str,
+    edges: ArrayLike,
+    counts: Sequence[tuple[str, int, ArrayLike]],
+    x_label: str,
+) -> str:
+    """Filled steps, one a series (name, style, counts), each drawn to its own highest bin."""
+    bounds = np.asarray(edges, np.float64)
+    frame = _Frame((float(bounds[0]), float(bounds[-1])), (0.0, 1.05))
+    parts = list(frame.axes((x_label, "share of the highest bin"), y_ticks=False))
+    for name, style, values in counts:
+        heights = np.asarray(values, np.float64)
+        heights = heights / max(heights.max(initial=0.0), 1.0)
+        x, y = np.repeat(bounds, 2), np.r_[0.0, np.repeat(heights, 2), 0.0]
+        points = frame.points(x, y)
+        parts.append(
+            f'<polygon class="area" style="fill:{_colour(style)};{_stroke(style)}" points="{points}">'
+            f"<title>{text(name)}</title></polygon>"
+        )
+    return _svg(key, title, description, parts)
+
+
+def box_plot(
+    key: str, title: str, description: str, boxes: Sequence[Box], labels: tuple[str, str], style: int = 0
+) -> str:
+    """Box = 25 to 75 %, line = median, whiskers = 5 and 95 %."""
+    known = np.array([box.quantiles for box in boxes if not np.isnan(box.quantiles).any()])
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    pad = 0.05 * (high - low) or 0.5
+    frame = _Frame((0.0, float(len(boxes))), (low - pad, high + pad))
+    parts = list(frame.axes(labels, x_ticks=False))
+    half = 0.3 * (frame.x(1) - frame.x(0))
+    for place, box in enumerate(boxes):
+        x = frame.x(place + 0.5)
+        parts.append(
+            f'<text class="tick" x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 16}" text-anchor="middle">'
+            f"{text(box.label)}</text>"
+        )
+        if np.isnan(box.quantiles).any():
+            continue
+        least, lower, middle, upper, most = (frame.y(float(value)) for value in box.quantiles)
+        parts.append(
+            f'<g style="stroke:{_colour(style)};fill:{_colour(style)}">'
+            f'<path class="whisker" d="M{x:.1f} {most:.1f}V{upper:.1f}M{x:.1f} {lower:.1f}V{least:.1f}"/>'
+            f'<rect class="box" x="{x - half:.1f}" y="{upper:.1f}" width="{2 * half:.1f}" '
+            f'height="{max(lower - upper, 0.5):.1f}"/>'
+            f'<path class="median" d="M{x - half:.1f} {middle:.1f}H{x + half:.1f}"/></g>'
+        )
+    return _svg(key, title, description, parts)
+
+
+def sample(style: int) -> str:
+    """A short piece of a line, for legends; decoration, hence hidden from screen readers."""
+    return (
+        '<svg class="sample" viewBox="0 0 36 10" width="36" height="10" aria-hidden="true">'
+        f'<line class="line" style="{_stroke(style)}" x1="1" y1="5" x2="35" y2="5"/></svg>'
+    )
+
+
+class _Frame:
+    """Where data fall in the picture."""
+
+    def __init__(self, x: tuple[float, float], y: tuple[float, float]) -> None:
+        self._x, self._y = x, y
+
+    def x(self, value: float) -> float:
+        low, high = self._x
+        return _LEFT + (value - low) / (high - low) * (_WIDTH - _LEFT - _RIGHT)
+
+    def y(self, value: float) -> float:
+        low, high = self._y
+        return _HEIGHT - _BOTTOM - (value - low) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
+
+    def points(self, x: NDArray[np.float64], y: NDArray[np.float64], inside: float = math.inf) -> str:
+        """Points of a polyline; those beyond ``inside`` are left out, since nobody sees them."""
+        return " ".join(
+            f"{self.x(float(a)):.1f},{self.y(float(b)):.1f}" for a, b in zip(x, y, strict=True) if a <= inside
+        )
+
+    def axes(self, labels: tuple[str, str], x_ticks: bool = True, y_ticks: bool = True) -> Iterator[str]:
+        left, right, top, bottom = _LEFT, _WIDTH - _RIGHT, _TOP, _HEIGHT - _BOTTOM
+        if y_ticks:
+            for value, label in _ticks(*self._y):
+                y = self.y(value)
+                yield f'<line class="grid" x1="{left}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}"/>'
+                yield f'<text class="tick" x="{left - 5}" y="{y + 4:.1f}" text-anchor="end">{label}</text>'
+        if x_ticks:
+            for value, label in _ticks(*self._x):
+                x = self.x(value)
+                yield f'<line class="axis" x1="{x:.1f}" y1="{bottom}" x2="{x:.1f}" y2="{bottom + 4}"/>'
+                yield f'<text class="tick" x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{label}</text>'
+        yield f'<path class="axis" d="M{left} {top}V{bottom}H{right}"/>'
+        centre = (left + right) / 2
+        yield f'<text class="label" x="{centre:.0f}" y="{_HEIGHT - 8}" text-anchor="middle">'
+        yield f"{text(labels[0])}</text>"
+        middle = (top + bottom) / 2
+        yield (
+            f'<text class="label" transform="translate(12 {middle:.0f}) rotate(-90)" text-anchor="middle">'
+            f"{text(labels[1])}</text>"
+        )
+
+
+def _ticks(low: float, high: float, wanted: int = 5) -> list[tuple[float, str]]:
+    rough = (high - low) / wanted
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    if digits > 4 or high >= 1e5:
+        return [(n * step, f"{n * step:.3g}") for n in range(first, last + 1)]
+    return [(n * step, f"{n * step:.{digits}f}") for n in range(first, last + 1)]
+
+
+def _colour(style: int) -> str:
+    return f"var(--c{style % N_COLOURS})"
+
+
+def _stroke(style: int) -> str:
+    dash = _DASHES[style % len(_DASHES)]
+    return f"stroke:{_colour(style)}" + (f";stroke-dasharray:{dash}" if dash else "")
+
+
+def _svg(key: str, title: str, description: str, parts: Sequence[str]) -> str:
+    return (
+        f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
+        f'aria-labelledby="{key}-t {key}-d"><title id="{key}-t">{text(title)}</title>'
+        f'<desc id="{key}-d">{text(description)}</desc>{"".join(parts)}</svg>'
+    )
