@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import FiqaError
+from .evaluate_cli import register as register_evaluation
 
 if TYPE_CHECKING:
     from ..scorer import Scorer
@@ -384,6 +385,8 @@ def demo(
     if not all(quality.ok for quality in qualities):
         raise typer.Exit(SOME_NOT_SCORED)
 
+
+register_evaluation(app)
 
 if __name__ == "__main__":
     main()
