@@ -69,5 +69,7 @@ def notes(lines: Sequence[str]) -> str:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number, or a dash where there is none."""
-    return f"{value:.{digits}f}".replace("-", "−") if math.isfinite(value) else "–"
+    """A number with a true minus sign, or a dash where there is none."""
+    if not math.isfinite(value):
+        return "–"
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
