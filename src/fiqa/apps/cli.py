@@ -22,7 +22,7 @@ OK, WRONG_USE, SOME_NOT_SCORED, FAILED, INTERRUPTED = 0, 2, 3, 1, 130
 
 # what a full disk, a folder of someone else's or a name that can't be opened looks like
 _CANT_WRITE = (
-    *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
 )
 
@@ -40,13 +40,17 @@ class _Commands(TyperGroup):
             _say(str(error))
             raise typer.Exit(WRONG_USE) from error
         except BrokenPipeError as error:  # the reader, such as head, has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _abandon_stdout()
             raise typer.Exit(OK) from error
         except OSError as error:
             if error.errno not in _CANT_WRITE:
                 raise
             where = f" {error.filename!r}" if error.filename else ""
             _say(f"can't write{where}: {error.strerror}; what was written before is kept")
+            try:
+                sys.stdout.flush()
+            except OSError:
+                _abandon_stdout()
             raise typer.Exit(FAILED) from error
         except KeyboardInterrupt as error:
             _say("stopped; finished rows are kept, go on with --resume")
@@ -80,7 +84,12 @@ Budget = Annotated[str | None, typer.Option(help="Limit a face's pass: 50%, 3GFL
 
 def main() -> None:
     """Entry point of the script ``fiqa``."""
-    app()
+    app(prog_name="fiqa")
+
+
+def _abandon_stdout() -> None:
+    """Let Python's own flush at its exit go nowhere, since it would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(message: str) -> None:
