@@ -109,6 +109,11 @@ class GraphEngine:
         arrays = dict(zip(fetched, values, strict=True))
         return Evidence({name: self._derive(name, arrays) for name in wanted}, self.card.grid)
 
+    def check(self, wanted: Sequence[str]) -> None:
+        """UsageError unless the graph gives all the evidence ``wanted``."""
+        for name in names.check_names(wanted, self.card.depth):
+            self._sources(name)
+
     def _sources(self, name: str) -> tuple[str, ...]:
         """The outputs of the graph that answer ``name``."""
         if name in self._offered:

@@ -56,7 +56,7 @@ class Model:
         """Open on an engine; ``wanted`` names the evidence that will be asked for.
 
         Raises:
-            UsageError: engine, precision or model do not go together.
+            UsageError: engine, precision, model or evidence do not go together.
             MissingExtra: what the engine needs is not installed.
         """
         exportable = self.graph is not None or (engines.installed("onnx") and engines.installed("onnxscript"))
@@ -73,7 +73,9 @@ class Model:
 
             graph = export_graph(self.network(), wanted)
         kind = engines.OpenVINOEngine if engine == "openvino" else engines.OnnxRuntimeEngine
-        return kind(graph, threads=threads, precision=precision)
+        opened = kind(graph, threads=threads, precision=precision)
+        opened.check(wanted)  # now rather than at the first image, when an output may have been begun
+        return opened
 
 
 def find(model: Any = DEFAULT, *, heads: int | None = None, keep: Keep = "all") -> Model:
