@@ -265,16 +265,8 @@ def test_the_validation_page(validation_page):
 
 # --- in a browser -------------------------------------------------------------------------------------------
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+QUIET = ("background-networking", "component-update", "sync", "quic", "gpu")
+FLAGS = ["--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in QUIET)]
 
 
 @pytest.fixture(scope="module")
