@@ -5,7 +5,7 @@ views, one or two of the degradation families of `fiqa.evaluation.synthetic` at 
 families are re-implemented on tensors here because training needs thousands a second on the accelerator;
 `tests/training` checks that the two agree.
 
-Images are float32 RGB in [0, 1], (B, 3, S, S). Everything random comes from the ``torch.Generator`` passed in.
+Images are float32 RGB in [0, 1], (B, 3, S, S). Everything random comes from the ``torch.Generator`` given.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from augment import AugmentConfig
-
 from fiqa.vit import ViTConfig
 
 
@@ -21,8 +20,9 @@ class TrainConfig:
         objective: ``distil`` copies a teacher's embeddings (no identity labels needed); ``cosface`` is the
             recipe of the ViT-FIQA paper for labelled faces (CosFace + CR-FIQA's label, no teacher).
         mode: where quality is read: ``token`` (mode T, a quality token) or ``embedding`` (mode C).
-        width, depth, heads: the student's shape. stem: as in `fiqa.vit.ViTConfig`.
+        width, depth, heads: the student's shape. stem, stem_*: as in `fiqa.vit.ViTConfig`.
         frozen_stem: keep the (pretrained) stem as it is; its features are then computed once a view.
+        embedding: length of the embedding; with a teacher, the teacher's length is taken.
         batch: views a step and process. reuse: steps a view is used in, on average. ring: views held.
         samples: length of the run in views (all processes together); seconds, if not 0, ends it by the clock
             instead: the schedule then follows the time spent in steps, also across resumes.
@@ -37,7 +37,11 @@ class TrainConfig:
     width: int = 160
     depth: int = 8
     heads: int = 5
+    embedding: int = 512
     stem: Literal["patch", "conv", "convnext"] = "convnext"
+    stem_widths: tuple[int, ...] = (32, 64, 100)
+    stem_depths: tuple[int, ...] = (3, 3, 8)
+    stem_kernels: tuple[int, ...] = (3, 5, 7)
     frozen_stem: bool = True
     batch: int = 48
     reuse: int = 3
@@ -52,7 +56,7 @@ class TrainConfig:
     ema: float = 0.998
     cos_weight: float = 4.0
     contrast_weight: float = 1.0
-    dense_weight: float = 1.0
+    dense_weight: float = 0.0
     quality_weight: float = 1.0
     attention_weight: float = 0.3
     stability_weight: float = 0.3
@@ -73,10 +77,8 @@ class TrainConfig:
                 f"batch {self.batch} must be a multiple of reuse {self.reuse}, and ring {self.ring} "
                 f"a multiple of batch / reuse and at least the batch"
             )
-        if self.frozen_stem and self.objective == "cosface":
-            raise ValueError(
-                "the cosface objective has no pretrained stem to freeze: set frozen_stem to false"
-            )
+        if self.frozen_stem and (self.stem != "convnext" or len(self.stem_widths) != 3):
+            raise ValueError("only a convnext stem of three stages can be frozen: set frozen_stem to false")
 
     def network(self) -> ViTConfig:
         """The student's architecture."""
@@ -86,9 +88,12 @@ class TrainConfig:
             heads=self.heads,
             mlp_width=4 * self.width,
             stem=self.stem,
+            stem_widths=self.stem_widths,
+            stem_depths=self.stem_depths,
+            stem_kernels=self.stem_kernels,
             activation="gelu",
             head="mean",
-            embedding=512,
+            embedding=self.embedding,
             quality=self.mode,
             quality_token=self.mode == "token",
         )
@@ -99,6 +104,7 @@ class TrainConfig:
     @staticmethod
     def load(path: Path, **changes: Any) -> TrainConfig:
         values = json.loads(path.read_text()) | changes
+        values |= {k: tuple(v) for k, v in values.items() if k.startswith("stem_")}
         values["keep"] = tuple(tuple(k) for k in values["keep"])
         values["augment"] = AugmentConfig(**values["augment"])
         return TrainConfig(**values)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+
 from teacher import Teacher
 
 Array = NDArray[np.float32]

@@ -1,4 +1,6 @@
-"""Every figure of the model card by one command: ``python training/measure.py MODEL --lfw lfw112 --judge mobilefacenet.onnx``.
+"""Every figure of the model card by one command.
+
+    python training/measure.py MODEL --lfw lfw112 --judge mobilefacenet_ms1m.onnx:preprocess=imagenet
 
 MODEL is what `fiqa.Scorer` takes: ``default``, a .safetensors, an .onnx. LFW is measured, never trained or
 tuned on:

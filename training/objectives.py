@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 
 def contrast(embedding: Tensor, target: Tensor, scale: Tensor) -> Tensor:
-    """Cross-entropy of scale·cos(embedding_i, target_j) with i = j as the right answer; unit vectors (B, E)."""
+    """Cross-entropy of scale·cos(embedding_i, target_j), the answer being i = j; unit vectors (B, E)."""
     logits = embedding @ target.T * scale
     return F.cross_entropy(logits, torch.arange(len(logits), device=logits.device))
 

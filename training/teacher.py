@@ -1,4 +1,4 @@
-"""The teacher: any ONNX recogniser, and what the default one (EdgeFace-XS) lends to the student's stem."""
+"""The teacher: any ONNX recogniser."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 MAP = "map7"
@@ -37,39 +36,7 @@ class Teacher:
         out = [torch.from_numpy(o).to(views.device) for o in self.session.run(names, {self.input: x})]
         return torch.nn.functional.normalize(out[0], dim=1), out[1] if len(out) > 1 else None
 
-
-def edgeface_stem(path: Path) -> dict[str, Tensor]:
-    """Weights of EdgeFace-XS's first two stages under the names of `fiqa.vit.ConvNeXtStem`.
-
-    The stem convolution, stage 0 and the ConvNeXt blocks of stage 1 (those before its attention block), with
-    LayerScale folded into ``fc2``. BSD-3, so a model card must name it.
-    """
-    import onnx
-
-    graph = onnx.load(str(path)).graph
-    values = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer}
-    matrices = {
-        n.name: values[n.input[1]] for n in graph.node if n.op_type == "MatMul" and n.input[1] in values
-    }
-    out: dict[str, NDArray[np.float32]] = {}
-
-    def copy(target: str, source: str) -> None:
-        for part in ("weight", "bias"):
-            out[f"stem.{target}.{part}"] = values[f"t.model.{source}.{part}"]
-
-    copy("conv0", "stem.0")
-    copy("norm0", "stem.1")
-    copy("norm1", "stages.1.downsample.0")
-    copy("conv1", "stages.1.downsample.1")
-    for stage, depth in ((0, 3), (1, 2)):
-        for i in range(depth):
-            block, source = f"stage{stage}.{i}", f"stages.{stage}.blocks.{i}"
-            copy(f"{block}.dw", f"{source}.conv_dw")
-            copy(f"{block}.norm", f"{source}.norm")
-            node = f"/t/model/stages/stages.{stage}/blocks/blocks.{i}/mlp"
-            gamma = values[f"t.model.{source}.gamma"]
-            out[f"stem.{block}.fc1.weight"] = matrices[f"{node}/fc1/MatMul"].T
-            out[f"stem.{block}.fc1.bias"] = values[f"t.model.{source}.mlp.fc1.bias"]
-            out[f"stem.{block}.fc2.weight"] = matrices[f"{node}/fc2/MatMul"].T * gamma[:, None]
-            out[f"stem.{block}.fc2.bias"] = values[f"t.model.{source}.mlp.fc2.bias"] * gamma
-    return {name: torch.from_numpy(np.array(value)) for name, value in out.items()}
+    def maps(self, views: Tensor) -> list[Tensor]:
+        """uint8 (B, 112, 112, 3) → EdgeFace-XS's maps after its second and third stage."""
+        x = np.ascontiguousarray((views.float() / 127.5 - 1).permute(0, 3, 1, 2).cpu().numpy())
+        return [torch.from_numpy(o) for o in self.session.run(["map14", "map7"], {self.input: x})]

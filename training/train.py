@@ -5,33 +5,37 @@ Two processes on a CPU with two cores (each single-threaded; gradients are avera
     OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 training/train.py runs/faces --out runs/model
 
 The same file trains on one GPU: ``--set device=cuda --set batch=768 --set ring=12288``. Stop it at any time
-and start it again with the same ``--out``: it goes on from the last checkpoint, on the same schedule and, with
-the schedule in samples, with the same result as if it had never stopped.
+and start it again with the same ``--out``: it goes on from the last checkpoint, on the same schedule and,
+with the schedule in samples, with the same result as if it had never stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import csv
 import json
 import math
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from augment import degrade_some, recolour, to_float, to_uint8, warp
-from config import TrainConfig
-from data import Faces, load
-from objectives import CosFace, contrast, correlation, dense, exit_quality
-from teacher import Teacher, edgeface_stem
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from augment import augment, degrade_some, recolour, to_float, to_uint8, warp
+from config import TrainConfig
+from data import Faces, load
+from fiqa import save_checkpoint
 from fiqa.vit import BlockState, ViT
+from objectives import CosFace, contrast, correlation, dense, exit_quality
+from stem import maps
+from teacher import Teacher
 
 HELD_OUT = 512
 
@@ -69,25 +73,55 @@ class Student(nn.Module):
         self.config = config
         self.vit = ViT(config.network())
         self.temperature = nn.Parameter(torch.tensor(20.0))
-        self.dense = nn.ModuleList(
-            nn.Linear(config.width, map_channels) for _ in range(2 if map_channels else 0)
+        with_dense = bool(map_channels and config.dense_weight)
+        self.dense = nn.ModuleList(nn.Linear(config.width, map_channels) for _ in range(2 * with_dense))
+        self.cosface = (
+            CosFace(config.embedding, n_classes, config.margin, config.scale) if n_classes else None
         )
-        self.cosface = CosFace(512, n_classes, config.margin, config.scale) if n_classes else None
         self.register_buffer("map_scale", torch.zeros(()))
+        channels = sum(config.stem_widths[1:]) if config.frozen_stem else 0
+        self.register_buffer("feature_mean", torch.zeros(channels, 1, 1))
+        self.register_buffer("feature_std", torch.ones(channels, 1, 1))
         _sincos_(self.vit)
         for layer in self.dense:
             nn.init.trunc_normal_(layer.weight, std=0.02)
 
+    def stem_maps(self, images: Tensor) -> Tensor:
+        """The frozen part of the stem: images → (B, C, 14, 14), the coarse map repeated 2×2."""
+        fine, coarse = maps(self.vit.stem, images)
+        return torch.cat([fine, F.interpolate(coarse, scale_factor=2.0, mode="nearest")], 1)
+
     def features(self, images: Tensor) -> Tensor:
-        """The frozen part of the ConvNeXt stem: images → (B, C, 14, 14)."""
-        stem = self.vit.stem
-        return stem.stage1(stem.conv1(stem.norm1(stem.stage0(stem.norm0(stem.conv0(images))))))
+        """The same with every channel standardised, which is what the trained projections learn best from."""
+        return (self.stem_maps(images) - self.feature_mean) / self.feature_std
+
+    def measure_features(self, images: Tensor) -> None:
+        """Set the statistics of `features` from normalised images."""
+        seen = self.stem_maps(images)
+        self.feature_mean = seen.mean((0, 2, 3)).view(-1, 1, 1)
+        self.feature_std = seen.std((0, 2, 3)).view(-1, 1, 1) + 1e-6
 
     def tokens(self, inputs: Tensor) -> Tensor:
         """Images or frozen features → patch tokens with their positions (B, 196, D)."""
         stem = self.vit.stem
-        x = stem.proj(inputs).flatten(2).transpose(1, 2) if self.config.frozen_stem else stem(inputs)
+        if self.config.frozen_stem:
+            fine = self.config.stem_widths[1]
+            x = stem.proj(inputs[:, :fine]) + stem.proj2(inputs[:, fine:])
+            x = x.flatten(2).transpose(1, 2)
+        else:
+            x = stem(inputs)
         return x + self.vit.pos_embed[:, self.vit.n_prefix :]
+
+    @torch.no_grad()
+    def finished(self) -> ViT:
+        """A copy of the network that takes images: the standardisation goes into the projections."""
+        vit = copy.deepcopy(self.vit).eval()
+        if self.config.frozen_stem:
+            fine = self.config.stem_widths[1]
+            for layer, part in ((vit.stem.proj, slice(fine)), (vit.stem.proj2, slice(fine, None))):
+                layer.weight /= self.feature_std[part, 0, 0].view(1, -1, 1, 1)
+                layer.bias -= layer.weight[:, :, 0, 0] @ self.feature_mean[part, 0, 0]
+        return vit
 
 
 def _sincos_(vit: ViT) -> None:
@@ -102,7 +136,7 @@ def _sincos_(vit: ViT) -> None:
 
 
 def choose(per_group: int, b: int, g: torch.Generator) -> Tensor | None:
-    """Indices (B, 49·m) of m random tokens of each 2×2 group of a 14×14 grid, ordered by group; None = all."""
+    """Indices (B, 49·m) of m random tokens of each 2×2 group of 14×14, ordered by group; None = all."""
     if per_group == 4:
         return None
     order = torch.rand(b, 49, 4, generator=g, device=g.device).argsort(-1)[..., :per_group]
@@ -113,10 +147,10 @@ def choose(per_group: int, b: int, g: torch.Generator) -> Tensor | None:
 
 @dataclass
 class Output:
-    embedding: Tensor  # (B, 512)
+    embedding: Tensor  # (B, E)
     middle: Tensor  # (B, T, D), after the final LayerNorm
     last: Tensor  # (B, T, D), likewise
-    exits: Tensor  # (L, B)
+    exits: Tensor  # (L, B) in mode T, (1, B) in mode C
     attention: Tensor  # (B,) the ATTN-FIQA score
     stability: Tensor | None  # (B,) the logit of the ViTNT-FIQA score
 
@@ -138,9 +172,9 @@ def forward(student: Student, inputs: Tensor, chosen: Tensor | None, with_stabil
             q, k = (t[:, :, skip:].float().mean(2) for t in (state.queries, state.keys))
             attention = (q * k).sum(-1).mean(1) * q.shape[-1] ** -0.5
         x = state.tokens
-        whole = with_stability or i in (depth // 2, depth - 1) or config.mode == "embedding"
+        whole = with_stability or i in (depth // 2, depth - 1)
         normed = vit.norm(x if whole else x[:, :1]).float()
-        exits.append(vit.exit_score(normed) if config.mode == "embedding" else normed[:, 0])
+        exits.append(normed[:, 0])
         if with_stability:
             unit = F.normalize(normed[:, skip:], dim=-1)
             if previous is not None:
@@ -148,16 +182,17 @@ def forward(student: Student, inputs: Tensor, chosen: Tensor | None, with_stabil
             previous = unit
         if i == depth // 2:
             middle = normed
+    embedding = vit.embedding(normed)
     if config.mode == "token":  # one BatchNorm over all exits: they share the head, as at test time
         scores = vit.quality_head(torch.cat(exits)).view(depth, b)
-    else:
-        scores = torch.stack(exits)
+    else:  # mode C learns at the last exit alone, as in the paper
+        scores = vit.quality_head(embedding)[None]
     stability = None
     if with_stability:
         distance = torch.stack(steps).mean(0)
         score = (2 / (1 + torch.exp(config.alpha * distance))).mean(1)
         stability = torch.logit(score.clamp(1e-6, 1 - 1e-6))
-    return Output(vit.embedding(normed), middle[:, skip:], normed[:, skip:], scores, attention, stability)
+    return Output(embedding, middle[:, skip:], normed[:, skip:], scores, attention, stability)
 
 
 class Source:
@@ -199,7 +234,7 @@ class Source:
         identity = torch.from_numpy(self.faces.identity[index.numpy()]).to(device)
         if self.teacher is None:
             return Views(inputs, none, none, torch.zeros(len(index), device=device), identity)
-        seen, teacher_map = self.teacher(clean, with_map=True)
+        seen, teacher_map = self.teacher(clean, with_map=self.config.dense_weight > 0)
         stored = torch.from_numpy(self.faces.clean[index.numpy()]).to(device)
         target = F.normalize(seen + stored, dim=1)
         if degraded.any():
@@ -239,6 +274,13 @@ class Source:
         inputs, target, teacher_map, label, identity = (f[pick.to(f.device)] for f in self.ring.fields())
         return Views(inputs.float(), target, teacher_map.float(), label, identity)
 
+    @torch.no_grad()
+    def measure_features(self, n: int = 256) -> None:
+        """Statistics of the frozen features from views that every process makes alike."""
+        index = self.usable[torch.randperm(len(self.usable), generator=generator_cpu(self.config, 5))[:n]]
+        view = augment(self.crops(index), self.config.augment, generator(self.config, 5))[0]
+        self.student.measure_features((view.float() / 127.5 - 1).permute(0, 3, 1, 2))
+
     def exam(self) -> Views:
         """The held-out faces, unchanged."""
         x = self.crops(self.held_out)
@@ -256,7 +298,7 @@ def split_parameters(student: Student) -> tuple[list[nn.Parameter], list[nn.Para
     """(block matrices for Muon, the rest with decay, queries/keys/vectors without decay)."""
     matrices, rest, plain = [], [], []
     for name, p in student.named_parameters():
-        if student.config.frozen_stem and name.startswith("vit.stem.") and ".proj." not in name:
+        if student.config.frozen_stem and name.startswith("vit.stem.") and ".proj" not in name:
             p.requires_grad_(False)
         elif ".blocks." in name and p.ndim == 2:
             matrices.append(p)
@@ -270,22 +312,27 @@ def split_parameters(student: Student) -> tuple[list[nn.Parameter], list[nn.Para
 def train(config: TrainConfig, faces: Faces, teacher: Teacher | None, out: Path, start: Path | None = None,
           stem: dict[str, Tensor] | None = None, stop_at: int | None = None) -> Student:  # fmt: skip
     """Run or resume; returns the student with its moving-average weights loaded."""
+    out.mkdir(parents=True, exist_ok=True)
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     if world > 1 and not dist.is_initialized():
         dist.init_process_group("gloo")
     torch.manual_seed(config.seed)
+    if teacher is not None:
+        config = replace(config, embedding=faces.clean.shape[1])
     n_classes = int(faces.identity.max()) + 1 if config.objective == "cosface" else 0
     map_channels = 0
-    if teacher is not None and teacher.has_map:
+    if teacher is not None and teacher.has_map and config.dense_weight:
         probe = teacher(torch.zeros(1, 112, 112, 3, dtype=torch.uint8), with_map=True)[1]
         map_channels = 0 if probe is None else probe.shape[1]
     student = Student(config, n_classes, map_channels).to(config.device)
     if stem:
-        student.vit.load_state_dict(stem, strict=False)
-        nn.init.trunc_normal_(
-            student.vit.stem.proj.weight, std=0.2
-        )  # these features have a deviation of 0.05
-        nn.init.zeros_(student.vit.stem.proj.bias)
+        student.vit.stem.load_state_dict(stem, strict=False)
+    source = Source(config, faces, student, teacher, rank)
+    if config.frozen_stem:
+        for layer in (student.vit.stem.proj, student.vit.stem.proj2):
+            nn.init.trunc_normal_(layer.weight, std=0.04)  # tokens of a deviation of 0.5
+            nn.init.zeros_(layer.bias)
+        source.measure_features()
     if start is not None:
         student.load_state_dict(torch.load(start, map_location=config.device), strict=False)
     matrices, rest, plain = split_parameters(student)
@@ -321,7 +368,6 @@ def train(config: TrainConfig, faces: Faces, teacher: Teacher | None, out: Path,
             torch.save(state, last.with_suffix(".tmp"))
             os.replace(last.with_suffix(".tmp"), last)  # never half a checkpoint
 
-    source = Source(config, faces, student, teacher, rank)
     per_step = config.batch * world
     sums: dict[str, float] = {}
     student.train()
@@ -429,7 +475,7 @@ def write_log(
     path: Path, step: int, samples: int, spent: float, per_group: int, means: dict[str, float]
 ) -> None:
     row = {"step": step, "samples": samples, "seconds": round(spent, 1), "kept": 49 * per_group}
-    row |= {k: round(v, 4) for k, v in means.items()}
+    row |= {k: round(v, 4) for k, v in sorted(means.items())}
     new = not path.exists()
     with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, row)
@@ -464,33 +510,26 @@ def main() -> None:
     parser.add_argument("faces", type=Path, help="folder that data.py wrote")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints, log and weights")
     parser.add_argument("--teacher", type=Path, help="ONNX recogniser (distil)")
-    parser.add_argument(
-        "--stem-from", type=Path, help="EdgeFace-XS ONNX whose first stages initialise the stem"
-    )
+    parser.add_argument("--stem", type=Path, help="stem that stem.py wrote")
     parser.add_argument("--start", type=Path, help="weights of an earlier student to start from")
     parser.add_argument("--config", type=Path, help="JSON of an earlier run")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", type=parse_setting)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    args.out.mkdir(parents=True, exist_ok=True)
     saved = args.config or args.out / "config.json"
     config = TrainConfig.load(saved, **dict(args.set)) if saved.exists() else TrainConfig(**dict(args.set))
     if config.objective == "distil" and args.teacher is None:
         parser.error("the distil objective needs --teacher, an ONNX recogniser")
     if int(os.environ.get("RANK", "0")) == 0:
+        args.out.mkdir(parents=True, exist_ok=True)
         config.save(args.out / "config.json")
     faces = load(args.faces)
     teacher = Teacher(args.teacher, args.threads) if args.teacher else None
-    stem = edgeface_stem(args.stem_from) if args.stem_from else None
+    stem = load_file(args.stem) if args.stem else None
     student = train(config, faces, teacher, args.out, args.start, stem)
     if int(os.environ.get("RANK", "0")) == 0:
-        from safetensors.torch import save_file
-
-        save_file(
-            {k: v.half().contiguous() for k, v in student.vit.state_dict().items()},
-            args.out / "vit.safetensors",
-        )
+        save_checkpoint(student.finished(), args.out / "model.safetensors")
         if teacher is not None:
             cosines = list(held_out_cosine(student, Source(config, faces, student, teacher, 0)))
             print(
