@@ -200,10 +200,10 @@ def _fill(config: ViTConfig, layout: Layout, state: Mapping[str, Tensor], keep: 
         parts += [f"{len(unexpected)} are unexpected, first {unexpected[0]!r}"] if unexpected else []
         parts += [f"{len(wrong)} have another shape: {wrong[0]}"] if wrong else []
         raise CheckpointMismatch(f"the layout that fits best is {layout.name}, but {'; '.join(parts)}")
-    if keep == "blocks":
-        vit.head = None
-        if config.quality == "embedding":
-            vit.quality_head = None
+    if keep == "blocks" or (keep == "exits" and config.quality != "embedding"):
+        vit.head = None  # half of a ViT-S, and nothing will read it
+    if keep == "blocks" and config.quality == "embedding":
+        vit.quality_head = None
     needed = set(vit.state_dict())
     # one copy, in float32, so that nothing depends on the mapped file any more
     loaded = {key: state[old].to(torch.float32, copy=True) for key, old in renamed.items() if key in needed}

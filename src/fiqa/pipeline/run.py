@@ -33,7 +33,8 @@ def facts(
         },
         "context": {
             "decoder": f"Pillow {metadata.version('pillow')}",
-            "resampling": "bicubic, antialiased; a 112×112 input is not resampled",
+            "resampling": "faces by five landmarks: bilinear, reduced in blocks first; whole images (align none): "
+            "bicubic, antialiased; a 112×112 input is not resampled",
             "python": platform.python_version(),
             "machine": platform.machine(),
             "packages": {name: version for name in packages if (version := _version(name))},
