@@ -349,7 +349,7 @@ OWN = {
 def test_a_saved_network_comes_back(name, make_vit, crops, tmp_path):
     vit = make_vit(1, **OWN[name])
     path = tmp_path / "own.safetensors"
-    save_checkpoint(vit, path, half=False)
+    save_checkpoint(vit, path)
     back = load_checkpoint(path)
     assert back.config == vit.config
     assert _same(back, vit)
@@ -360,7 +360,7 @@ def test_a_saved_network_comes_back(name, make_vit, crops, tmp_path):
 @pytest.mark.parametrize("name", OWN)
 def test_float16_keeps_the_scores_to_its_own_precision(name, make_vit, crops, tmp_path):
     vit = make_vit(1, **OWN[name])
-    save_checkpoint(vit, tmp_path / "half.safetensors")
+    save_checkpoint(vit, tmp_path / "half.safetensors", half=True)
     back = load_checkpoint(tmp_path / "half.safetensors")
     for key, tensor in back.state_dict().items():
         if tensor.is_floating_point():

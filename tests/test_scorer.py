@@ -350,7 +350,7 @@ def test_a_network_gives_the_same_as_object_checkpoint_and_graph(vit, graph_of, 
     expected = Scorer(vit, engine="torch", threads=1, embedding=True)
     assert expected.specs == ("vitnt", "attn")  # it has no exits
     assert next(expected.stream(faces)).embedding.shape == (8,)
-    fiqa.save_checkpoint(vit, tmp_path / "net.safetensors", half=False)
+    fiqa.save_checkpoint(vit, tmp_path / "net.safetensors")
     wanted = (*needs([parse(spec, expected.card) for spec in expected.specs]), "embedding")
     (tmp_path / "net.onnx").write_bytes(graph_of("scorer", vit, wanted))
     for model, engine in (

@@ -48,7 +48,7 @@ def main() -> None:
 
         card = replace(card, **json.loads(arguments.card.read_text(encoding="utf-8")))
     vit.card = card
-    save_checkpoint(vit, arguments.target / "default.safetensors")
+    save_checkpoint(vit, arguments.target / "default.safetensors", half=True)
     vit = load_checkpoint(arguments.target / "default.safetensors")  # the rounded weights, as users get them
     export(vit, arguments.target / "default.onnx", half=True)
     calibrate(arguments).save(arguments.target / "default.json")

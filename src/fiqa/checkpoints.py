@@ -245,8 +245,8 @@ def describe(vit: ViT, name: str = "vit") -> ModelCard:
     )
 
 
-def save_checkpoint(vit: ViT, path: str | os.PathLike[str], *, half: bool = True) -> None:
-    """Write a network as .safetensors with its config and card, in float16 unless ``half`` is False."""
+def save_checkpoint(vit: ViT, path: str | os.PathLike[str], *, half: bool = False) -> None:
+    """Write a network as .safetensors with its config and card, exactly, or with ``half`` in float16."""
     if not all(isinstance(block, Block) for block in vit.blocks):
         raise UsageError("an adapted network is saved by the library that it comes from, not by fiqa")
     torch_files = require("safetensors.torch", "torch", "writing .safetensors")

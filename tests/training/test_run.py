@@ -110,7 +110,7 @@ def test_the_shipped_network_gives_what_was_trained(
 ) -> None:
     faces = load(packed)
     student = train(tiny(samples=36, **changes), faces, teacher, tmp_path)
-    save_checkpoint(student.finished(), tmp_path / "m.safetensors", half=False)
+    save_checkpoint(student.finished(), tmp_path / "m.safetensors")
     vit = load_checkpoint(tmp_path / "m.safetensors")
     crops = torch.from_numpy(faces.crops[:3].copy())
     images = (crops.float() / 127.5 - 1).permute(0, 3, 1, 2)

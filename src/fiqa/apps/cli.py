@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -156,13 +157,13 @@ def score(
             if table.done:
                 print(f"resuming: {len(table.done)} of {len(found)} images are done", file=sys.stderr)
             todo = [path for path in found if path not in table.done]
-            for _ in _with_progress(
-                run.score_into(table, scorer, todo, batch_size=batch_size, all_faces=all_faces), len(todo)
-            ):
+            qualities = run.score_into(table, scorer, todo, batch_size=batch_size, all_faces=all_faces)
+            for _ in _with_reasons(_with_progress(qualities, len(todo))):
                 pass
             failed = table.n_failed
     else:
-        qualities = _with_progress(scorer.stream(found, batch_size, all_faces=all_faces), len(found))
+        qualities = scorer.stream(found, batch_size, all_faces=all_faces)
+        qualities = _with_reasons(_with_progress(qualities, len(found)))
         failed = _print_table(qualities, scorer) if sys.stdout.isatty() else _print_csv(qualities, scorer)
     if failed:
         raise typer.Exit(SOME_NOT_SCORED)
@@ -200,6 +201,20 @@ def _with_progress(qualities: Any, total: int) -> Any:
             if quality.face_index == 0:
                 speed = bar.tasks[0].speed
                 bar.update(task, advance=1, rate=f"{speed:.1f} images/s" if speed else "")
+
+
+def _with_reasons(qualities: Iterable[Quality], most: int = 10) -> Iterator[Quality]:
+    """Pass qualities through; at the end say on stderr why the first ``most`` bad ones have no score."""
+    reasons, failed = [], 0
+    for quality in qualities:
+        yield quality
+        if not quality.ok:
+            failed += 1
+            reasons += [f"{quality.path}: {quality.reason}"] if failed <= most else []
+    for reason in reasons:
+        _say(reason)
+    if failed > most:
+        _say(f"and {failed - most} more, each with its status in the table")
 
 
 def _print_csv(qualities: Any, scorer: Scorer) -> int:

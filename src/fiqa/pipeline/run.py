@@ -33,7 +33,7 @@ def facts(
         },
         "context": {
             "decoder": f"Pillow {metadata.version('pillow')}",
-            "resampling": "faces by five landmarks: bilinear, reduced in blocks first; whole images (align none): "
+            "resampling": "faces by landmarks: bilinear, reduced in blocks first; whole images: "
             "bicubic, antialiased; a 112×112 input is not resampled",
             "python": platform.python_version(),
             "machine": platform.machine(),
