@@ -297,7 +297,7 @@ def test_without_the_detector_the_pip_line_is_the_error(monkeypatch, faces):
 # ---------------------------------------------------------------- budgets and profiles
 
 
-@pytest.mark.parametrize("budget", ["55%", "400 GFLOPs", "100000 ms", Budget(30, "%")])
+@pytest.mark.parametrize("budget", ["55%", "400 GFLOPs", "100000 ms", Budget(40, "%")])
 def test_a_budget_says_what_was_used_and_gives_just_that(budget, default, faces):
     limited = Scorer(engine="onnxruntime", threads=1, budget=budget)
     depth = default.card.depth
