@@ -258,5 +258,5 @@ def save_checkpoint(vit: ViT, path: str | os.PathLike[str], *, half: bool = Fals
     }
     metadata = {"fiqa.config": json.dumps(asdict(vit.config)), "fiqa.card": describe(vit).to_json()}
     temporary = Path(f"{os.fspath(path)}.part")
-    torch_files.save_file(state, temporary, metadata=metadata)
+    temporary.write_bytes(torch_files.save(state, metadata=metadata))
     temporary.replace(path)
