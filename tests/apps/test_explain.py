@@ -14,7 +14,7 @@ from fiqa.apps.explain import write_page
 from fiqa.examples import example_crops
 from fiqa.heatmap import colours, overlay
 
-SPECS = ("attn:block=0", "vitnt:blocks=0,1", "attn:reduce=max", "attn:reduce=median")
+SPECS = ("attn:block=0", "vitnt:blocks=0,1,weighting=last", "attn:reduce=max", "attn:reduce=median")
 MAPPED = SPECS[:3]
 
 
