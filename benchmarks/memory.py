@@ -27,6 +27,7 @@ def depth(blocks: int, engine: str) -> None:
     vit = ViT(ViTConfig(depth=blocks, **block)).eval()
     scorer = Scorer(model=vit, methods=["vitnt"], engine=engine, threads=1)
     crops = np.zeros((64, 112, 112, 3), dtype=np.uint8)
+    scorer.score_crops(crops[:1])  # compiles the graph, whose size does depend on depth
     before = peak()
     scorer.score_crops(crops)
     print(f"{engine:12} {blocks:3} blocks: {peak() - before:6.1f} MB for a batch of 64")
