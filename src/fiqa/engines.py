@@ -154,6 +154,8 @@ class OnnxRuntimeEngine(GraphEngine):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.log_severity_level = 3
+        # the default order puts the cheap evidence last and keeps every block's states alive until then
+        options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         return lambda crops: session.run(list(fetched), {INPUT: crops})
 
