@@ -33,6 +33,7 @@ class AugmentConfig:
     degraded: float = 0.55  # share of views that get a degradation
     twice: float = 0.2  # share of those that get a second one
     power: float = 1.0  # severity = uniform ** power
+    local: float = 0.2  # share of views of which only a rectangle is degraded, so that maps learn where
 
 
 def uniform(n: int, low: float, high: float, generator: torch.Generator) -> Tensor:
@@ -214,6 +215,36 @@ def degrade_some(
                 images[index] = degrade(images[index], kind, severity[index], generator)
         total = torch.maximum(total, torch.where(chosen, severity, 0.0))
     return images, total
+
+
+def degrade_part(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """A share of the views are spoilt inside one rectangle, of 10 to 50 % of the image, and only there.
+
+    Returns:
+        The images, and (B, S, S) with 1 inside the rectangle and 0 elsewhere.
+    """
+    b, _, side, _ = images.shape
+    device = images.device
+    chosen = uniform(b, 0, 1, generator) < config.local
+    area, aspect = uniform(b, 0.1, 0.5, generator), torch.exp(uniform(b, -0.4, 0.4, generator))
+    height, width = (area * aspect).sqrt().clamp(max=1), (area / aspect).sqrt().clamp(max=1)
+    top, left = uniform(b, 0, 1, generator) * (1 - height), uniform(b, 0, 1, generator) * (1 - width)
+    at = (torch.arange(side, device=device)[None] + 0.5) / side
+    rows = (at >= top[:, None]) & (at < (top + height)[:, None])
+    columns = (at >= left[:, None]) & (at < (left + width)[:, None])
+    inside = (rows[:, :, None] & columns[:, None, :] & chosen[:, None, None]).float()
+    kinds = torch.randint(0, len(KINDS), (b,), generator=generator, device=device)
+    flat = uniform(3 * b, 0, 1, generator).view(b, 3, 1, 1).expand_as(images)
+    severity = uniform(b, 0.6, 1, generator)
+    spoilt = images.clone()
+    for k, kind in enumerate(KINDS):
+        index = (chosen & (kinds == k)).nonzero()[:, 0]
+        if len(index):
+            part = images[index]
+            spoilt[index] = (
+                flat[index] if kind == "occlusion" else degrade(part, kind, severity[index], generator)
+            )
+    return torch.lerp(images, spoilt, inside[:, None]), inside
 
 
 def to_float(crops: Tensor) -> Tensor:

@@ -30,6 +30,7 @@ class TrainConfig:
         keep: (from this fraction of the run, tokens kept of each 2×2 group of patches): most of the run sees
             a quarter of the patches, which costs a quarter and teaches nearly as much; the end sees all.
         *_weight: weight of each loss, see `objectives`.
+        map_contrast: by how many standard deviations of quality a spoilt patch is to be below the others.
     """
 
     objective: Literal["distil", "cosface"] = "distil"
@@ -61,6 +62,8 @@ class TrainConfig:
     attention_weight: float = 0.3
     stability_weight: float = 0.3
     stability_every: int = 2
+    map_weight: float = 0.2
+    map_contrast: float = 1.5
     alpha: float = 8.0
     margin: float = 0.4
     scale: float = 64.0
@@ -103,8 +106,15 @@ class TrainConfig:
 
     @staticmethod
     def load(path: Path, **changes: Any) -> TrainConfig:
-        values = json.loads(path.read_text()) | changes
+        return TrainConfig.of(json.loads(path.read_text()) | changes)
+
+    @staticmethod
+    def of(values: dict[str, Any]) -> TrainConfig:
+        """From what JSON can hold; raises TypeError for a field that does not exist."""
+        values = dict(values)
         values |= {k: tuple(v) for k, v in values.items() if k.startswith("stem_")}
-        values["keep"] = tuple(tuple(k) for k in values["keep"])
-        values["augment"] = AugmentConfig(**values["augment"])
+        if "keep" in values:
+            values["keep"] = tuple(tuple(k) for k in values["keep"])
+        if "augment" in values:
+            values["augment"] = AugmentConfig(**values["augment"])
         return TrainConfig(**values)

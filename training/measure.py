@@ -9,6 +9,7 @@ tuned on:
 * normalised pAUC to 30 % discard of each method on all mated LFW pairs (at most 300 a person), threshold at
   FMR 1e-4 on 3 million impostor pairs of the judge, ``fixed`` EDC: 1.0 = random, lower is better,
 * the ladder: mean Spearman of score and severity over the degradations,
+* maps: the AUROC with which a patch map tells a degraded rectangle from the rest (0.5 = not at all),
 * the time of one face on one core, all methods and the embedding.
 """
 
@@ -27,6 +28,7 @@ from PIL import Image
 
 from fiqa import Scorer
 from fiqa.evaluation.curves import edc, pair_quality
+from fiqa.evaluation.localise import localise
 from fiqa.evaluation.recognizers.open import open_recognizer
 from fiqa.evaluation.rivals import Sharpness
 from fiqa.evaluation.statistics import bootstrap_pauc
@@ -40,7 +42,7 @@ from fiqa.evaluation.verification import (
 )
 
 FMR, LIMIT, PER_PERSON, N_IMPOSTORS, N_LADDER = 1e-4, 0.3, 300, 3_000_000, 500
-PARTS = ("edc", "ladder", "latency")
+PARTS = ("edc", "ladder", "maps", "latency")
 
 
 def read_lfw(
@@ -181,8 +183,16 @@ def main() -> None:
         result["pauc"] = paucs(qualities, judge, people, args.bootstrap)
         for name, entry in result["pauc"].items():
             print(f"{name:28s} {entry['pauc']:.3f} {entry.get('interval', '')}", flush=True)
+    chosen = np.sort(np.random.default_rng(0).choice(len(crops), args.ladder, replace=False))
+    if "maps" in args.parts:
+        mapped = Scorer(args.model, ["vitnt", "attn"], engine="onnxruntime", align="none", heads=args.heads)
+        found = localise(mapped.patch_maps, crops[chosen[: args.ladder // 2]])
+        result["maps"] = {
+            spec: {"mean": v.auroc, "control": v.control, **{k: float(x.mean()) for k, x in v.after.items()}}
+            for spec, v in found.items()
+        }
+        print(json.dumps(result["maps"], indent=1), flush=True)
     if "ladder" in args.parts:
-        chosen = np.sort(np.random.default_rng(0).choice(len(crops), args.ladder, replace=False))
         small = Scorer(args.model, few, engine="onnxruntime", align="none", heads=args.heads)
         ladders = validate(small.score_crops, crops[chosen])
         result["ladder"] = {

@@ -4,7 +4,8 @@ Distillation: ``cosine`` to the teacher's clean embedding, ``contrast`` (cross-e
 teacher embedding is mine?), ``dense`` (the teacher's spatial map at a middle and the last block). Quality:
 SmoothL1 of the quality read at every exit, deeper exits weighing more. The training-free signals:
 1 − Pearson correlation over the batch of the ATTN and of the ViTNT score with the quality label, so that the
-attention magnitude and the stability of the patch tokens follow quality already in a small network.
+attention magnitude and the stability of the patch tokens follow quality already in a small network; the same
+patch by patch (`located`), with views of which only a rectangle is spoilt, so that the maps say where.
 Labelled data: CosFace (arXiv 1801.09414) and the label of CR-FIQA (arXiv 2112.06592).
 """
 
@@ -36,9 +37,19 @@ def dense(predicted: Tensor, teacher_map: Tensor, cells: Tensor | None) -> Tenso
 
 
 def correlation(a: Tensor, b: Tensor) -> Tensor:
-    """Pearson correlation over a batch, (B,) and (B,) → ()."""
+    """Pearson correlation over all entries of two tensors of one shape → ()."""
     a, b = a - a.mean(), b - b.mean()
     return (a * b).sum() / (a.norm() * b.norm() + 1e-6)
+
+
+def located(label: Tensor, spoilt: Tensor, contrast: float) -> Tensor:
+    """What a patch map should look like: (B,) quality and (B, T) spoilt share of each patch → (B, T).
+
+    Spoilt patches are ``contrast`` standard deviations of the batch's label lower than the others; the
+    mean over an image's patches is its label, standardised.
+    """
+    label = (label - label.mean()) / (label.std() + 1e-6)
+    return label[:, None] + contrast * (spoilt.mean(1, keepdim=True) - spoilt)
 
 
 def exit_quality(scores: Tensor, label: Tensor) -> Tensor:

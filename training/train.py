@@ -28,12 +28,12 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from augment import augment, degrade_some, recolour, to_float, to_uint8, warp
+from augment import augment, degrade_part, degrade_some, recolour, to_float, to_uint8, warp
 from config import TrainConfig
 from data import Faces, load
 from fiqa import save_checkpoint
 from fiqa.vit import BlockState, ViT
-from objectives import CosFace, contrast, correlation, dense, exit_quality
+from objectives import CosFace, contrast, correlation, dense, exit_quality, located
 from stem import maps
 from teacher import Teacher
 
@@ -44,7 +44,8 @@ HELD_OUT = 512
 class Views:
     """What the losses need of a batch of views; every field has the batch first.
 
-    ``inputs`` are images (B, 3, 112, 112) in the network's normalisation, or the frozen stem's features.
+    ``inputs`` are images (B, 3, 112, 112) in the network's normalisation, or the frozen stem's features;
+    ``spoilt`` (B, 196) is the share of each patch that was spoilt locally.
     """
 
     inputs: Tensor
@@ -52,9 +53,10 @@ class Views:
     map: Tensor
     label: Tensor
     identity: Tensor
+    spoilt: Tensor
 
     def fields(self) -> tuple[Tensor, ...]:
-        return self.inputs, self.target, self.map, self.label, self.identity
+        return self.inputs, self.target, self.map, self.label, self.identity, self.spoilt
 
 
 def generator(config: TrainConfig, *key: int) -> torch.Generator:
@@ -151,8 +153,8 @@ class Output:
     middle: Tensor  # (B, T, D), after the final LayerNorm
     last: Tensor  # (B, T, D), likewise
     exits: Tensor  # (L, B) in mode T, (1, B) in mode C
-    attention: Tensor  # (B,) the ATTN-FIQA score
-    stability: Tensor | None  # (B,) the logit of the ViTNT-FIQA score
+    attention: Tensor  # (B, T) the ATTN-FIQA map; its mean is the score
+    stability: Tensor | None  # (B, T) the ViTNT-FIQA map; its mean is the score
 
 
 def forward(student: Student, inputs: Tensor, chosen: Tensor | None, with_stability: bool) -> Output:
@@ -168,9 +170,10 @@ def forward(student: Student, inputs: Tensor, chosen: Tensor | None, with_stabil
     exits, steps, previous, middle = [], [], None, x
     for i, block in enumerate(vit.blocks):
         state = BlockState(block, i, x, skip)
+        _ = state.attention  # once read it is used for the tokens; the fused kernel is slower backwards
         if i == depth - 1:
-            q, k = (t[:, :, skip:].float().mean(2) for t in (state.queries, state.keys))
-            attention = (q * k).sum(-1).mean(1) * q.shape[-1] ** -0.5
+            q, k = (t[:, :, skip:].float() for t in (state.queries, state.keys))
+            attention = (q.mean(2, keepdim=True) * k).sum(-1).mean(1) * q.shape[-1] ** -0.5
         x = state.tokens
         whole = with_stability or i in (depth // 2, depth - 1)
         normed = vit.norm(x if whole else x[:, :1]).float()
@@ -190,8 +193,7 @@ def forward(student: Student, inputs: Tensor, chosen: Tensor | None, with_stabil
     stability = None
     if with_stability:
         distance = torch.stack(steps).mean(0)
-        score = (2 / (1 + torch.exp(config.alpha * distance))).mean(1)
-        stability = torch.logit(score.clamp(1e-6, 1 - 1e-6))
+        stability = 2 / (1 + torch.exp(config.alpha * distance))
     return Output(embedding, middle[:, skip:], normed[:, skip:], scores, attention, stability)
 
 
@@ -225,15 +227,20 @@ class Source:
         return torch.from_numpy(self.faces.crops[index.numpy()])
 
     @torch.no_grad()
-    def prepare(self, index: Tensor, clean: Tensor, view: Tensor, degraded: Tensor) -> Views:
+    def prepare(
+        self, index: Tensor, clean: Tensor, view: Tensor, degraded: Tensor, inside: Tensor | None = None
+    ) -> Views:
         """From crops (before and after the change of colour and quality) to what the losses need."""
         device = clean.device
         images = (view.float() / 127.5 - 1).permute(0, 3, 1, 2)
         inputs = self.student.features(images).half() if self.config.frozen_stem else images.half()
         none = torch.zeros(len(index), 0, device=device)
         identity = torch.from_numpy(self.faces.identity[index.numpy()]).to(device)
+        spoilt = torch.zeros(len(index), self.student.vit.config.n_patches, device=device)
+        if inside is not None:
+            spoilt = F.avg_pool2d(inside, self.student.vit.config.patch_size).flatten(1)
         if self.teacher is None:
-            return Views(inputs, none, none, torch.zeros(len(index), device=device), identity)
+            return Views(inputs, none, none, torch.zeros(len(index), device=device), identity, spoilt)
         seen, teacher_map = self.teacher(clean, with_map=self.config.dense_weight > 0)
         stored = torch.from_numpy(self.faces.clean[index.numpy()]).to(device)
         target = F.normalize(seen + stored, dim=1)
@@ -242,7 +249,8 @@ class Source:
         centre = torch.from_numpy(self.faces.centre[index.numpy()]).to(device)
         factor = torch.from_numpy(self.faces.factor[index.numpy()]).to(device)
         label = (factor * (seen * centre).sum(1) - self.faces.mean) / (2 * self.faces.std)
-        return Views(inputs, target, none if teacher_map is None else teacher_map.half(), label, identity)
+        seen_map = none if teacher_map is None else teacher_map.half()
+        return Views(inputs, target, seen_map, label, identity, spoilt)
 
     def produce(self, tick: int) -> Views:
         config = self.config
@@ -252,7 +260,9 @@ class Source:
         clean = warp(to_float(self.crops(index)), config.augment, g)
         view = recolour(clean, config.augment, g)
         view, severity = degrade_some(view, config.augment, g)
-        return self.prepare(index, to_uint8(clean), to_uint8(view), severity > 0)
+        view, inside = degrade_part(view, config.augment, g)
+        degraded = (severity > 0) | inside.flatten(1).any(1)
+        return self.prepare(index, to_uint8(clean), to_uint8(view), degraded, inside)
 
     def batch(self, step: int) -> Views:
         """The batch of a step (0-based)."""
@@ -271,8 +281,8 @@ class Source:
             self.made += 1
         g = generator_cpu(self.config, self.rank, step, 3)
         pick = torch.randperm(self.config.ring, generator=g)[: self.config.batch]
-        inputs, target, teacher_map, label, identity = (f[pick.to(f.device)] for f in self.ring.fields())
-        return Views(inputs.float(), target, teacher_map.float(), label, identity)
+        views = Views(*(f[pick.to(f.device)] for f in self.ring.fields()))
+        return replace(views, inputs=views.inputs.float(), map=views.map.float())
 
     @torch.no_grad()
     def measure_features(self, n: int = 256) -> None:
@@ -454,11 +464,20 @@ def total_loss(
             loss = loss + config.dense_weight * parts["dense"]
     parts["quality"] = exit_quality(result.exits.float(), label)
     parts["r_exit"] = correlation(result.exits[-1].float(), label).detach()
-    parts["r_attn"] = correlation(result.attention, label)
-    loss = loss + quality_weight * parts["quality"] + config.attention_weight * (1 - parts["r_attn"])
+    loss = loss + quality_weight * parts["quality"]
+    spoilt = views.spoilt if chosen is None else views.spoilt.gather(1, chosen)
+    wanted = located(label, spoilt, config.map_contrast)
+    signals = [("attn", result.attention, config.attention_weight)]
     if result.stability is not None:
-        parts["r_vitnt"] = correlation(result.stability, label)
-        loss = loss + config.stability_weight * (1 - parts["r_vitnt"])
+        # The score's logit spreads what the score squeezes towards its end.
+        signals.append(("vitnt", result.stability, config.stability_weight))
+    for name, patches, weight in signals:
+        score = patches.mean(1)
+        if name == "vitnt":
+            score = torch.logit(score.clamp(1e-6, 1 - 1e-6))
+        parts[f"r_{name}"] = correlation(score, label)
+        parts[f"r_{name}_map"] = correlation(patches, wanted)
+        loss = loss + weight * (1 - parts[f"r_{name}"]) + config.map_weight * (1 - parts[f"r_{name}_map"])
     return loss, {k: v.detach() for k, v in parts.items()}
 
 
@@ -518,7 +537,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     saved = args.config or args.out / "config.json"
-    config = TrainConfig.load(saved, **dict(args.set)) if saved.exists() else TrainConfig(**dict(args.set))
+    config = TrainConfig.load(saved, **dict(args.set)) if saved.exists() else TrainConfig.of(dict(args.set))
     if config.objective == "distil" and args.teacher is None:
         parser.error("the distil objective needs --teacher, an ONNX recogniser")
     if int(os.environ.get("RANK", "0")) == 0:

@@ -145,6 +145,16 @@ class Scorer:
         """The evidence behind the scores of aligned crops, uint8 (B, 112, 112, 3) RGB, B ≥ 1."""
         return self._engine.run(check_crops(crops), self._wanted)
 
+    def patch_maps(self, crops: ImageArray) -> dict[str, FloatArray]:
+        """Patch maps of aligned crops, uint8 (B, 112, 112, 3) RGB, B ≥ 1, of the methods that have one.
+
+        Returns:
+            Method spec as given → (B, rows, columns) float32, higher = more useful.
+        """
+        evidence = self.evidence(crops)
+        maps = {spec: method.patch_map(evidence) for spec, method in self._methods.items()}
+        return {spec: values for spec, values in maps.items() if values is not None}
+
     def qualities(self, crops: ImageArray) -> list[Quality]:
         """One :class:`Quality` per aligned crop, uint8 (B, 112, 112, 3) RGB, in order."""
         if not len(check_crops(crops)):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from augment import KINDS, AugmentConfig, augment, degrade, to_float, to_uint8, warp
+from augment import KINDS, AugmentConfig, augment, degrade, degrade_part, to_float, to_uint8, warp
 from fiqa.evaluation import synthetic
 
 
@@ -60,6 +60,19 @@ def test_augment_depends_on_the_generator_alone(face: np.ndarray) -> None:
     assert not torch.equal(runs[0][0], runs[2][0])
     share = (torch.cat([r[1] for r in runs]) > 0).float().mean()
     assert 0.2 < share < 0.9
+
+
+def test_a_part_is_spoilt_inside_a_rectangle_alone(face: np.ndarray) -> None:
+    crops = to_float(torch.from_numpy(np.stack([face] * 64)))
+    out, inside = degrade_part(crops, AugmentConfig(local=0.5), torch.Generator().manual_seed(0))
+    changed = (out != crops).any(1)
+    assert not (changed & ~inside.bool()).any()
+    chosen = inside.flatten(1).any(1)
+    assert 16 < chosen.sum() < 48
+    assert changed[chosen].flatten(1).any(1).all()
+    share = inside[chosen].mean((1, 2))
+    assert share.min() > 0.05
+    assert share.max() < 0.55
 
 
 def test_a_warp_of_nothing_only_mirrors(face: np.ndarray) -> None:

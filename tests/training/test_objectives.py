@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from objectives import CosFace, contrast, correlation, dense, exit_quality
+from objectives import CosFace, contrast, correlation, dense, exit_quality, located
 
 
 def unit(x: np.ndarray) -> np.ndarray:
@@ -40,6 +40,14 @@ def test_dense_compares_the_mean_of_a_cell_whatever_the_order_of_tokens() -> Non
     by_group = teacher.flatten(2).transpose(1, 2).repeat_interleave(2, 1)  # two tokens of each group
     assert dense(by_group, teacher, torch.zeros(2, 98)) < 1e-12
     assert dense(tokens.flip(1), teacher, None) > 0.1
+
+
+def test_a_spoilt_patch_is_wanted_lower_and_the_mean_is_the_label() -> None:
+    label, spoilt = torch.tensor([1.0, 3.0, 5.0]), torch.zeros(3, 8)
+    spoilt[1, :2] = 1
+    wanted = located(label, spoilt, contrast=1.5)
+    torch.testing.assert_close(wanted.mean(1), torch.tensor([-1.0, 0.0, 1.0]))
+    torch.testing.assert_close(wanted[1, 5] - wanted[1, 0], torch.tensor(1.5))
 
 
 def test_deeper_exits_weigh_more() -> None:

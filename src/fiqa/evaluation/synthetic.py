@@ -149,6 +149,30 @@ def degrade(image: Image8, kind: str, severity: float, seed: int = 0) -> Image8:
     return _FAMILIES[kind](image, float(severity), np.random.default_rng(seed))
 
 
+def degrade_part(
+    image: Image8, kind: str, severity: float, seed: int = 0
+) -> tuple[Image8, NDArray[np.bool_]]:
+    """Degrade one rectangle of ``image``, of 10 to 50 % of its area, and leave the rest as it is.
+
+    ``occlusion`` fills the rectangle with one colour, whatever the severity; for the rest as in `degrade`.
+
+    Returns:
+        A new uint8 image of the same shape, and where it was degraded: bool (H, W).
+    """
+    spoilt = degrade(image, kind, severity, seed)
+    rng = np.random.default_rng([seed, 1])
+    height, width = image.shape[:2]
+    area, aspect = rng.uniform(0.1, 0.5), np.exp(rng.uniform(-0.4, 0.4))
+    h = min(height, round(height * np.sqrt(area * aspect)))
+    w = min(width, round(width * np.sqrt(area / aspect)))
+    top, left = rng.integers(0, height - h + 1), rng.integers(0, width - w + 1)
+    inside = np.zeros((height, width), bool)
+    inside[top : top + h, left : left + w] = True
+    if kind == "occlusion":
+        spoilt[:] = rng.integers(0, 256, 3)
+    return np.where(inside[..., None], spoilt, image), inside
+
+
 def ladder(image: Image8, kind: str, n: int = 6, seed: int = 0) -> tuple[NDArray[np.float64], Image8]:
     """The same face at ``n`` evenly rising severities from 0 (unchanged) to 1.
 
