@@ -47,7 +47,7 @@ def main() -> None:
     if len(sys.argv) > 1:
         globals()[sys.argv[1]](*(int(a) if a.isdigit() else a for a in sys.argv[2:]))
         return
-    for engine in ("torch", "onnxruntime"):
+    for engine in ("torch", "onnxruntime", "openvino"):
         for blocks in (6, 12, 24, 48):
             subprocess.run([sys.executable, __file__, "depth", str(blocks), engine], check=True)
     for count in (100, 400, 1600):

@@ -21,6 +21,8 @@ from .evidence import Evidence
 from .types import FloatArray, ImageArray, ModelCard
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from .vit import ViT
 
 ENGINES = ("openvino", "onnxruntime", "torch")  # fastest first, measured in benchmarks/engines.py
@@ -225,8 +227,30 @@ class TorchEngine:
             torch.inference_mode(),
             torch.autocast(self._device.type, torch.bfloat16, enabled=self.precision == "bf16"),
         ):
-            found = record(self._vit, on_device, wanted)
+            found = record(self._vit, on_device, wanted, _Places(len(wanted)))
         return Evidence({name: value.float().cpu().numpy() for name, value in found.items()}, self.card.grid)
+
+
+class _Places:
+    """Room for all small results of a pass, taken once.
+
+    Small results that stay among large temporaries that go would pin the C library's heap, and the process
+    would grow with depth.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._left = count
+        self._rows: Tensor | None = None
+
+    def __call__(self, found: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The same values; those of shape (B,) and (B, N) are moved into their place."""
+        return {name: value if value.ndim > 2 else self._place(value) for name, value in found.items()}
+
+    def _place(self, value: Tensor) -> Tensor:
+        if self._rows is None or self._rows.shape[1] < value.numel():
+            self._rows = value.new_empty(self._left, value.numel())
+        self._left -= 1
+        return self._rows[self._left, : value.numel()].view_as(value).copy_(value)
 
 
 def check_crops(crops: Any) -> ImageArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -11,13 +11,17 @@ from torch import Tensor
 from . import evidence as names
 from .vit import BlockState, ViT
 
+Found = dict[str, Tensor]
 
-def record(vit: ViT, crops: Tensor, wanted: Sequence[str]) -> dict[str, Tensor]:
+
+def record(
+    vit: ViT, crops: Tensor, wanted: Sequence[str], keep: Callable[[Found], Found] = lambda found: found
+) -> Found:
     """Walk ``vit`` over crops uint8 RGB (B, H, W, 3) and return the ``wanted`` evidence, in that order.
 
     The walk stops at the deepest block that a wanted name reads. Distances, means and scores are taken in
     float32 even when the network runs in bfloat16 under autocast. Only states that a later step refers to are
-    kept, so that memory does not grow with depth.
+    kept, so that memory does not grow with depth. ``keep`` may move what a block gave to another place.
 
     Raises:
         UsageError: a name that this network can't give.
@@ -35,7 +39,7 @@ def record(vit: ViT, crops: Tensor, wanted: Sequence[str]) -> dict[str, Tensor]:
         if any(not name.startswith(("logits/", "received/")) for name in wanted_here):
             _ = state.tokens
         with torch.autocast(crops.device.type, enabled=False):  # the block has run; the scores are float32
-            found |= _of_block(vit, state, wanted_here, kept)
+            found |= keep(_of_block(vit, state, wanted_here, kept))
         later = [name for block_names in plan[state.index + 1 :] for name in block_names]
         if not later:
             break
