@@ -100,6 +100,12 @@ def test_nothing_to_score_is_said(inputs, tree):
     assert all(repr(item) in str(caught.value) for item in inputs)
 
 
+def test_an_input_that_gives_nothing_beside_others_stands_for_itself(tree):
+    (tree / "empty").mkdir()
+    (tree / "list").touch()
+    assert expand(["photos/b.jpg", "*.tiff", "empty", "@list"]) == ["photos/b.jpg", "*.tiff", "empty"]
+
+
 def test_a_list_that_can_t_be_read(tree):
     with pytest.raises(DataError, match=r"'nowhere\.txt' can't be read"):
         expand(["@nowhere.txt"])

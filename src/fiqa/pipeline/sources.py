@@ -21,15 +21,17 @@ def expand(inputs: Iterable[str | os.PathLike[str]]) -> list[str]:
     A folder gives the images below it, sorted (names that end like an image; a folder so named and one that
     can't be listed too: they will get a row that says so). A pattern with ``*``, ``?`` or ``[`` gives what it
     matches. ``@FILE`` is a list, a path a line (or, if it holds NUL bytes, NUL-separated); ``-`` is such a
-    list on standard input. Anything else is taken as a file, whether it exists or not.
+    list on standard input. Anything else is taken as a file, whether it exists or not. A folder or pattern
+    that gives nothing, beside others that do, stands for itself: it will get a row that says what is wrong.
 
     Raises:
         UsageError: nothing to score.
         DataError: a list can't be read.
     """
     names = [os.fspath(item) for item in inputs]
-    found = list(dict.fromkeys(path for item in names for path in _expand_one(item)))
-    if not found:
+    parts = [(item, list(_expand_one(item))) for item in names]
+    found = list(dict.fromkeys(path for item, paths in parts for path in paths or _itself(item)))
+    if not any(paths for _, paths in parts):
         what = ", ".join(repr(item) for item in names) or "no path"
         raise UsageError(f"no images in {what}: images end in {' '.join(sorted(SUFFIXES))}")
     return found
@@ -47,6 +49,11 @@ def _expand_one(item: str) -> Iterator[str]:
             yield from _below(match) if os.path.isdir(match) else (match,)
     else:
         yield item
+
+
+def _itself(item: str) -> tuple[str, ...]:
+    """What an input without images stands for; an empty list is no mistake."""
+    return () if item == "-" or item.startswith("@") else (item,)
 
 
 def _below(folder: str) -> Iterator[str]:
