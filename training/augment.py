@@ -30,7 +30,7 @@ class AugmentConfig:
     light: float = 0.25
     colour: float = 0.25
     grey: float = 0.05
-    degraded: float = 0.55  # share of views that get a degradation
+    degraded: float = 0.35  # share of views that get a degradation
     twice: float = 0.2  # share of those that get a second one
     power: float = 1.0  # severity = uniform ** power
     local: float = 0.2  # share of views of which only a rectangle is degraded, so that maps learn where

@@ -44,9 +44,9 @@ class TrainConfig:
     stem_depths: tuple[int, ...] = (3, 3, 8)
     stem_kernels: tuple[int, ...] = (3, 5, 7)
     frozen_stem: bool = True
-    batch: int = 48
-    reuse: int = 3
-    ring: int = 768
+    batch: int = 96
+    reuse: int = 4
+    ring: int = 6144
     samples: int = 400_000
     seconds: float = 0.0
     warmup: int = 100

@@ -344,7 +344,7 @@ def train(config: TrainConfig, faces: Faces, teacher: Teacher | None, out: Path,
             nn.init.zeros_(layer.bias)
         source.measure_features()
     if start is not None:
-        student.load_state_dict(torch.load(start, map_location=config.device), strict=False)
+        student.load_state_dict(torch.load(start, map_location=config.device)["average"])
     matrices, rest, plain = split_parameters(student)
     parameters = matrices + rest + plain
     muon = torch.optim.Muon(
@@ -530,7 +530,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints, log and weights")
     parser.add_argument("--teacher", type=Path, help="ONNX recogniser (distil)")
     parser.add_argument("--stem", type=Path, help="stem that stem.py wrote")
-    parser.add_argument("--start", type=Path, help="weights of an earlier student to start from")
+    parser.add_argument("--start", type=Path, help="last.pt of an earlier run to start from")
     parser.add_argument("--config", type=Path, help="JSON of an earlier run")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", type=parse_setting)
     parser.add_argument("--threads", type=int, default=1)

@@ -200,6 +200,10 @@ def test_without_resume_the_old_table_is_kept(suffix, tmp_path):
     write(path, ROWS[2:])
     assert Path(f"{path}.bak").read_bytes() == old
     assert read(path)[0]["path"] == NAMES[2]
+    newer = path.read_bytes()
+    write(path, ROWS[:1])
+    assert Path(f"{path}.bak").read_bytes() == old
+    assert Path(f"{path}.bak2").read_bytes() == newer
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])

@@ -23,6 +23,7 @@ TINY = {
     "depth": 3,
     "heads": 2,
     "batch": 12,
+    "reuse": 3,
     "ring": 24,
     "warmup": 4,
     "log_every": 2,
@@ -94,6 +95,15 @@ def test_a_resumed_run_is_the_uninterrupted_one(packed: Path, teacher: Teacher, 
     assert whole.keys() == parts.keys()
     for name, tensor in whole.items():
         torch.testing.assert_close(tensor, parts[name], rtol=0, atol=0, msg=name)
+
+
+def test_a_new_run_may_start_from_an_old_one(packed: Path, teacher: Teacher, tmp_path: Path) -> None:
+    faces, still = load(packed), {"samples": 12, "lr_matrix": 0.0, "lr": 0.0, "weight_decay": 0.0}
+    old = train(tiny(), faces, teacher, tmp_path / "a").state_dict()
+    new = train(tiny(**still), faces, teacher, tmp_path / "b", tmp_path / "a" / "last.pt").state_dict()
+    for name, tensor in old.items():
+        if "running_" not in name and "num_batches" not in name:  # a pass alone moves these
+            torch.testing.assert_close(tensor, new[name], rtol=0, atol=0, msg=name)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -85,6 +86,8 @@ Budget = Annotated[str | None, typer.Option(help="Limit a face's pass: 50%, 3GFL
 
 def main() -> None:
     """Entry point of the script ``fiqa``."""
+    # Pillow's own limit, half of ours and only a warning, need not interrupt a table of scores.
+    warnings.filterwarnings("ignore", "Image size .* exceeds limit")
     app(prog_name="fiqa")
 
 

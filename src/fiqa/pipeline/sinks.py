@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import os
 import re
@@ -66,6 +67,12 @@ class JsonlSink:
         self._file.flush()
 
 
+def _free(path: Path) -> Path:
+    """The first name ``path.bak``, ``path.bak2``, … that nothing has."""
+    names = (Path(f"{path}.bak{'' if i == 1 else i}") for i in itertools.count(1))
+    return next(name for name in names if not name.exists())
+
+
 class Output:
     """A result file that can be continued: ``with Output(path, specs, facts, resume=True) as output: …``.
 
@@ -76,7 +83,8 @@ class Output:
         path: ends in .csv, .jsonl or .parquet.
         specs: the method columns.
         facts: what decided the numbers, JSON values; a resumed run must have the same under ``decides``.
-        resume: go on with an existing file; without it, an existing file is kept as ``PATH.bak``.
+        resume: go on with an existing file; without it, an existing file is kept as ``PATH.bak``
+            (``PATH.bak2`` and so on where there is one already).
         several_rows: whether one path may have several rows (all faces), so that the last path of an
             interrupted run may be incomplete and is done again.
 
@@ -121,7 +129,7 @@ class Output:
         else:
             for old in {self.path, self._journal}:
                 if old.exists() and old.stat().st_size:
-                    old.replace(f"{old}.bak")
+                    old.replace(_free(old))
             kept = 0
         self._facts_path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
         self._file = open(  # noqa: SIM115
