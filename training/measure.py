@@ -9,7 +9,7 @@ tuned on:
 * normalised pAUC to 30 % discard of each method on all mated LFW pairs (at most 300 a person), threshold at
   FMR 1e-4 on 3 million impostor pairs of the judge, ``fixed`` EDC: 1.0 = random, lower is better,
 * the ladder: mean Spearman of score and severity over the degradations,
-* maps: the AUROC with which a patch map tells a degraded rectangle from the rest (0.5 = not at all),
+* maps: the AUROC with which a patch map tells a degraded rectangle from the rest, with its control,
 * the time of one face on one core, all methods and the embedding.
 """
 

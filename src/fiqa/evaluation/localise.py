@@ -1,8 +1,9 @@
 """Does a patch map show where the damage is? One rectangle of a crop is degraded, and the map asked for it.
 
 The figure is an AUROC: the chance that a patch inside the rectangle gets a lower value than one outside; 1.0
-is always, 0.5 is a map that says nothing. A map that marks the same places in every crop gets about 0.5, as
-the rectangles fall anywhere; ``before`` is the control, the same patches on the crop as it was.
+is always, 0.5 is a map that says nothing. Rectangles cover the middle more often than the corners, so a map
+that marks the same places in every crop is not at 0.5: read the figure against ``before``, its control, which
+is the same patches on the crop as it was.
 """
 
 from __future__ import annotations
