@@ -1,4 +1,4 @@
-"""Make the picture of the README, with the tool itself, from the two public-domain portraits.
+"""Make the pictures of the README, with the tool itself, from the two public-domain portraits.
 
 python docs/pictures.py
 """
@@ -11,18 +11,25 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from fiqa import Scorer
-from fiqa.evaluation.synthetic import degrade
+from fiqa.evaluation.synthetic import degrade, degrade_part
 from fiqa.examples import example_crops
-from fiqa.heatmap import sheet
+from fiqa.heatmap import colour_range, overlay, sheet
 from fiqa.types import ImageArray
 
 FOLDER = Path(__file__).parent / "images"
 LADDER = (("blur", 0.3), ("blur", 0.6), ("dark", 0.8), ("noise", 0.5), ("occlusion", 0.8))
+PARTS = (("occlusion", 1.0, 8), ("blur", 1.0, 3), ("noise", 1.0, 11))  # kind, severity, seed of the rectangle
 SIDE, MARGIN = 224, 34
 
 
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
+    scores()
+    maps()
+
+
+def scores() -> None:
+    """The portraits as taken and degraded; under each its score."""
     scorer = Scorer(engine="onnxruntime")
     rows = []
     for crop in example_crops():
@@ -31,6 +38,32 @@ def main() -> None:
         rows.append([scored(c, q.score) for c, q in zip(crops, qualities, strict=True)])
     columns = ["as taken", *(f"{kind} {severity:g}" for kind, severity in LADDER)]
     sheet(rows, columns=columns).convert("RGB").save(FOLDER / "scores.jpg", quality=88)
+
+
+def maps() -> None:
+    """ATTN-FIQA's map over the portraits, as taken and with one rectangle degraded."""
+    scorer = Scorer(engine="onnxruntime", methods=["attn"])
+    rows = []
+    for crop in example_crops():
+        parts = [degrade_part(crop, kind, severity, seed)[0] for kind, severity, seed in PARTS]
+        rows.append(scorer.qualities(np.stack([crop, *parts])))
+    least, most = colour_range([quality.patch_map("attn") for row in rows for quality in row])
+    pictures = [
+        [
+            overlay(
+                q.crop,
+                q.patch_map("attn"),
+                vmin=least,
+                vmax=most,
+                size=SIDE,
+                label=f"attn {q.raw['attn']:.2f}",
+            )
+            for q in row
+        ]
+        for row in rows
+    ]
+    columns = ["as taken", *(f"{kind}, in part" for kind, _, _ in PARTS)]
+    sheet(pictures, columns=columns).convert("RGB").save(FOLDER / "maps.jpg", quality=88)
 
 
 def scored(crop: ImageArray, score: float | None) -> Image.Image:
