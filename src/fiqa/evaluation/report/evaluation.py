@@ -11,11 +11,11 @@ from pathlib import Path
 from PIL import Image
 
 from fiqa.evaluation.datasets import Dataset
-from fiqa.evaluation.evaluate import Comparison, Distribution, Evaluation, Result
 from fiqa.evaluation.measures import Align, crops_at
 from fiqa.evaluation.report.page import chart_grid, legend, notes, number, page, table
 from fiqa.evaluation.report.svg import Box, Line, box_plot, histogram, line_chart, text
 from fiqa.evaluation.report.tables import csv_text, json_text, latex_text
+from fiqa.evaluation.results import Comparison, Distribution, Evaluation, Result
 from fiqa.types import ImageArray
 
 __all__ = ["html_text", "write_report"]
