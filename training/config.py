@@ -30,7 +30,7 @@ class TrainConfig:
         keep: (from this fraction of the run, tokens kept of each 2×2 group of patches): most of the run sees
             a quarter of the patches, which costs a quarter and teaches nearly as much; the end sees all.
         *_weight: weight of each loss, see `objectives`.
-        map_contrast: by how many standard deviations of the scores a spoilt patch is to be below the others.
+        map_contrast: by how many standard deviations of quality a spoilt patch is to be below the others.
     """
 
     objective: Literal["distil", "cosface"] = "distil"
@@ -62,8 +62,8 @@ class TrainConfig:
     attention_weight: float = 0.3
     stability_weight: float = 0.3
     stability_every: int = 2
-    map_weight: float = 0.3
-    map_contrast: float = 2.0
+    map_weight: float = 0.2
+    map_contrast: float = 1.5
     alpha: float = 8.0
     margin: float = 0.4
     scale: float = 64.0

@@ -4,8 +4,8 @@ Distillation: ``cosine`` to the teacher's clean embedding, ``contrast`` (cross-e
 teacher embedding is mine?), ``dense`` (the teacher's spatial map at a middle and the last block). Quality:
 SmoothL1 of the quality read at every exit, deeper exits weighing more. The training-free signals:
 1 − Pearson correlation over the batch of the ATTN and of the ViTNT score with the quality label, so that the
-attention magnitude and the stability of the patch tokens follow quality already in a small network;
-views of which only a rectangle is spoilt make the maps say where (`local_contrast`).
+attention magnitude and the stability of the patch tokens follow quality already in a small network; the same
+patch by patch (`located`), with views of which only a rectangle is spoilt, so that the maps say where.
 Labelled data: CosFace (arXiv 1801.09414) and the label of CR-FIQA (arXiv 2112.06592).
 """
 
@@ -42,20 +42,14 @@ def correlation(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum() / (a.norm() * b.norm() + 1e-6)
 
 
-def local_contrast(patches: Tensor, spoilt: Tensor, contrast: float) -> Tensor:
-    """SmoothL1 that makes a patch map say where a view is spoilt; 0 if no view is.
+def located(label: Tensor, spoilt: Tensor, contrast: float) -> Tensor:
+    """What a patch map should look like: (B,) quality and (B, T) spoilt share of each patch → (B, T).
 
-    ``patches`` (B, T) is the map, ``spoilt`` (B, T) the spoilt share of each patch. In views that are spoilt
-    in part, such patches are to be ``contrast`` standard deviations of the batch's scores below the others;
-    the score of a view, the mean of its map, is left to the other losses.
+    Spoilt patches are ``contrast`` standard deviations of the batch's label lower than the others; the
+    mean over an image's patches is its label, standardised.
     """
-    score = patches.mean(1, keepdim=True)
-    local = spoilt.amax(1) > 0
-    if len(patches) < 2 or not local.any():
-        return patches.new_zeros(())
-    above = (patches - score)[local] / (score.std() + 1e-6)
-    spoilt = spoilt[local]
-    return F.smooth_l1_loss(above, contrast * (spoilt.mean(1, keepdim=True) - spoilt), beta=0.5)
+    label = (label - label.mean()) / (label.std() + 1e-6)
+    return label[:, None] + contrast * (spoilt.mean(1, keepdim=True) - spoilt)
 
 
 def exit_quality(scores: Tensor, label: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ from config import TrainConfig
 from data import Faces, load
 from fiqa import save_checkpoint
 from fiqa.vit import BlockState, ViT
-from objectives import CosFace, contrast, correlation, dense, exit_quality, local_contrast
+from objectives import CosFace, contrast, correlation, dense, exit_quality, located
 from stem import maps
 from teacher import Teacher
 
@@ -467,6 +467,7 @@ def total_loss(
     parts["r_exit"] = correlation(result.exits[-1].float(), label).detach()
     loss = loss + quality_weight * parts["quality"]
     spoilt = views.spoilt if chosen is None else views.spoilt.gather(1, chosen)
+    wanted = located(label, spoilt, config.map_contrast)
     signals = [("attn", result.attention, config.attention_weight)]
     if result.stability is not None:
         # The score's logit spreads what the score squeezes towards its end.
@@ -476,8 +477,8 @@ def total_loss(
         if name == "vitnt":
             score = torch.logit(score.clamp(1e-6, 1 - 1e-6))
         parts[f"r_{name}"] = correlation(score, label)
-        parts[f"{name}_map"] = local_contrast(patches, spoilt, config.map_contrast)
-        loss = loss + weight * (1 - parts[f"r_{name}"]) + config.map_weight * parts[f"{name}_map"]
+        parts[f"r_{name}_map"] = correlation(patches, wanted)
+        loss = loss + weight * (1 - parts[f"r_{name}"]) + config.map_weight * (1 - parts[f"r_{name}_map"])
     return loss, {k: v.detach() for k, v in parts.items()}
 
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from objectives import CosFace, contrast, correlation, dense, exit_quality, local_contrast
+from objectives import CosFace, contrast, correlation, dense, exit_quality, located
 
 
 def unit(x: np.ndarray) -> np.ndarray:
@@ -42,16 +42,12 @@ def test_dense_compares_the_mean_of_a_cell_whatever_the_order_of_tokens() -> Non
     assert dense(tokens.flip(1), teacher, None) > 0.1
 
 
-def test_a_map_that_is_lower_where_it_is_spoilt_costs_nothing() -> None:
-    g = torch.Generator().manual_seed(0)
-    score, spoilt = torch.randn(6, 1, generator=g), torch.zeros(6, 8)
+def test_a_spoilt_patch_is_wanted_lower_and_the_mean_is_the_label() -> None:
+    label, spoilt = torch.tensor([1.0, 3.0, 5.0]), torch.zeros(3, 8)
     spoilt[1, :2] = 1
-    spoilt[4, 3:] = 0.5
-    perfect = score + 1.5 * score.std() * (spoilt.mean(1, keepdim=True) - spoilt)
-    assert local_contrast(perfect, spoilt, 1.5) < 1e-10
-    assert local_contrast(-perfect, spoilt, 1.5) > 0.5
-    assert local_contrast(score.expand(-1, 8), spoilt, 1.5) > 0.1  # flat maps do not say where
-    assert local_contrast(perfect, torch.zeros(6, 8), 1.5) == 0
+    wanted = located(label, spoilt, contrast=1.5)
+    torch.testing.assert_close(wanted.mean(1), torch.tensor([-1.0, 0.0, 1.0]))
+    torch.testing.assert_close(wanted[1, 5] - wanted[1, 0], torch.tensor(1.5))
 
 
 def test_deeper_exits_weigh_more() -> None:
