@@ -18,7 +18,7 @@ from fiqa.types import ImageArray
 
 FOLDER = Path(__file__).parent / "images"
 LADDER = (("blur", 0.3), ("blur", 0.6), ("dark", 0.8), ("noise", 0.5), ("occlusion", 0.8))
-PARTS = (("occlusion", 1.0, 8), ("blur", 1.0, 3), ("noise", 1.0, 11))  # kind, severity, seed of the rectangle
+PARTS = (("dark", 0.9, 8), ("blur", 1.0, 3), ("noise", 1.0, 11))  # kind, severity, seed of the rectangle
 SIDE, MARGIN = 224, 34
 
 
@@ -41,22 +41,22 @@ def scores() -> None:
 
 
 def maps() -> None:
-    """ATTN-FIQA's map over the portraits, as taken and with one rectangle degraded."""
-    scorer = Scorer(engine="onnxruntime", methods=["attn"])
+    """ViTNT-FIQA's map over the portraits, as taken and with one rectangle degraded."""
+    scorer = Scorer(engine="onnxruntime", methods=["vitnt"])
     rows = []
     for crop in example_crops():
         parts = [degrade_part(crop, kind, severity, seed)[0] for kind, severity, seed in PARTS]
         rows.append(scorer.qualities(np.stack([crop, *parts])))
-    least, most = colour_range([quality.patch_map("attn") for row in rows for quality in row])
+    least, most = colour_range([quality.patch_map("vitnt") for row in rows for quality in row])
     pictures = [
         [
             overlay(
                 q.crop,
-                q.patch_map("attn"),
+                q.patch_map("vitnt"),
                 vmin=least,
                 vmax=most,
                 size=SIDE,
-                label=f"attn {q.raw['attn']:.2f}",
+                label=f"vitnt {q.raw['vitnt']:.3f}",
             )
             for q in row
         ]
