@@ -33,6 +33,7 @@ PRECISIONS = {
 }
 CROP_SHAPE = (112, 112, 3)
 INPUT = "crops"
+_AT_ONCE = 8  # crops a pass of OpenVINO, which keeps what each block gave: more is no faster
 
 
 class Engine(Protocol):
@@ -189,8 +190,11 @@ class OpenVINOEngine(GraphEngine):
 
         def run(crops: ImageArray) -> list[FloatArray]:
             request = compiled.create_infer_request()
-            found = request.infer({0: crops})
-            return [np.array(found[i], dtype=np.float32) for i in range(len(fetched))]
+            parts = []
+            for start in range(0, len(crops), _AT_ONCE):
+                found = request.infer({0: crops[start : start + _AT_ONCE]})
+                parts.append([np.array(found[i], dtype=np.float32) for i in range(len(fetched))])
+            return [np.concatenate(values) for values in zip(*parts, strict=True)]
 
         return run
 
