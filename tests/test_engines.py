@@ -215,6 +215,23 @@ LOOSE = {
 }
 
 
+def test_crops_beyond_one_pass_give_what_each_pass_gives(small):
+    """OpenVINO takes eight at once; more must neither be lost, nor added, nor changed to the last bit."""
+    wanted = needs([parse("attn", small.card), parse("exit-mean", small.card)])
+    crops = np.random.default_rng(0).integers(0, 256, (19, 112, 112, 3), dtype=np.uint8)
+    whole = small.run(crops, wanted)
+    for start in (0, 8):
+        part = small.run(crops[start : start + 8], wanted)
+        for name in wanted:
+            np.testing.assert_allclose(whole[name][start : start + 8], part[name], rtol=1e-4, atol=1e-5)
+            if small.name == "openvino":
+                assert np.array_equal(whole[name][start : start + 8], part[name])
+    alone = small.run(crops[18:], wanted)
+    for name in wanted:
+        assert len(whole[name]) == 19
+        np.testing.assert_allclose(whole[name][18:], alone[name], rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(("name", "precision"), LOOSE)
 def test_lower_precision_stays_close(name, precision, golden_vit, graph_of, golden, monkeypatch):
     if (name, precision) == ("openvino", "int8"):

@@ -190,11 +190,13 @@ class OpenVINOEngine(GraphEngine):
 
         def run(crops: ImageArray) -> list[FloatArray]:
             request = compiled.create_infer_request()
-            parts = []
-            for start in range(0, len(crops), _AT_ONCE):
+            n, parts = len(crops), []
+            if n > _AT_ONCE:  # filled up, as a pass of another size may differ in its last bits
+                crops = np.concatenate([crops, np.zeros((-n % _AT_ONCE, *CROP_SHAPE), np.uint8)])
+            for start in range(0, n, _AT_ONCE):
                 found = request.infer({0: crops[start : start + _AT_ONCE]})
                 parts.append([np.array(found[i], dtype=np.float32) for i in range(len(fetched))])
-            return [np.concatenate(values) for values in zip(*parts, strict=True)]
+            return [np.concatenate(values)[:n] for values in zip(*parts, strict=True)]
 
         return run
 

@@ -151,7 +151,9 @@ class Scorer:
         Returns:
             Method spec as given → (B, rows, columns) float32, higher = more useful.
         """
-        evidence = self.evidence(crops)
+        return self._maps(self.evidence(crops))
+
+    def _maps(self, evidence: Evidence) -> dict[str, FloatArray]:
         maps = {spec: method.patch_map(evidence) for spec, method in self._methods.items()}
         return {spec: values for spec, values in maps.items() if values is not None}
 
@@ -161,7 +163,7 @@ class Scorer:
             return []
         evidence = self.evidence(crops)
         raw = {spec: method.score(evidence) for spec, method in self._methods.items()}
-        maps = {spec: method.patch_map(evidence) for spec, method in self._methods.items()}
+        maps = self._maps(evidence)
         scores = self._calibrated(raw)
         vectors = evidence[names.EMBEDDING] if self._extra else [None] * len(crops)
         return [
@@ -170,7 +172,7 @@ class Scorer:
                 score=None if scores is None else float(scores[i]),
                 raw={spec: float(values[i]) for spec, values in raw.items()},
                 used=self.used,
-                maps={spec: values[i] for spec, values in maps.items() if values is not None},
+                maps={spec: values[i] for spec, values in maps.items()},
                 embedding=vectors[i],
                 crop=crops[i],
             )
