@@ -33,7 +33,7 @@ PRECISIONS = {
 }
 CROP_SHAPE = (112, 112, 3)
 INPUT = "crops"
-_AT_ONCE = 8  # crops a pass of OpenVINO, which keeps what each block gave: more is no faster
+_Compiled = Callable[[ImageArray], Sequence[FloatArray]]
 
 
 class Engine(Protocol):
@@ -90,6 +90,7 @@ class GraphEngine:
     """What ONNX Runtime and OpenVINO share: an evidence graph, cut to each request, compiled once."""
 
     name = ""
+    at_once = 16  # crops a pass: with more, what a block works on leaves the processor's caches
 
     def __init__(self, graph: bytes, *, threads: int | None = None, precision: str = "fp32") -> None:
         check_precision(self.name, precision)
@@ -101,14 +102,16 @@ class GraphEngine:
         self.threads = available_threads(threads)
         self._source = graph
         self._offered = frozenset(_graph.outputs(graph))
-        self._compiled: dict[tuple[str, ...], Callable[[ImageArray], Sequence[FloatArray]]] = {}
+        self._compiled: dict[tuple[str, ...], _Compiled] = {}
 
     def run(self, crops: ImageArray, wanted: Sequence[str]) -> Evidence:
         wanted = names.check_names(wanted, self.card.depth)
-        fetched = tuple(dict.fromkeys(itertools.chain.from_iterable(map(self._sources, wanted))))
+        sources = dict.fromkeys(itertools.chain.from_iterable(map(self._sources, wanted)))
+        # in the order of the walk, which run times then follow: else they keep what the later outputs read
+        fetched = tuple(sorted(sources, key=lambda name: names.last_block(name, self.card.depth)))
         if fetched not in self._compiled:
             self._compiled[fetched] = self._compile(_graph.prune(self._source, fetched), fetched)
-        values = self._compiled[fetched](np.ascontiguousarray(crops))
+        values = _in_passes(self._compiled[fetched], crops, self.at_once)
         arrays = dict(zip(fetched, values, strict=True))
         return Evidence({name: self._derive(name, arrays) for name in wanted}, self.card.grid)
 
@@ -134,9 +137,7 @@ class GraphEngine:
         before, after = (arrays[source] for source in self._sources(name))
         return np.linalg.norm(after - before, axis=-1).astype(np.float32)
 
-    def _compile(
-        self, graph: bytes, fetched: tuple[str, ...]
-    ) -> Callable[[ImageArray], Sequence[FloatArray]]:
+    def _compile(self, graph: bytes, fetched: tuple[str, ...]) -> _Compiled:
         raise NotImplementedError
 
 
@@ -145,9 +146,7 @@ class OnnxRuntimeEngine(GraphEngine):
 
     name = "onnxruntime"
 
-    def _compile(
-        self, graph: bytes, fetched: tuple[str, ...]
-    ) -> Callable[[ImageArray], Sequence[FloatArray]]:
+    def _compile(self, graph: bytes, fetched: tuple[str, ...]) -> _Compiled:
         import onnxruntime
 
         if self.precision == "int8":
@@ -167,10 +166,9 @@ class OpenVINOEngine(GraphEngine):
     """OpenVINO on the CPU; ``int8`` quantises after training with nncf on ``calibration`` crops."""
 
     name = "openvino"
+    at_once = 8
 
-    def _compile(
-        self, graph: bytes, fetched: tuple[str, ...]
-    ) -> Callable[[ImageArray], Sequence[FloatArray]]:
+    def _compile(self, graph: bytes, fetched: tuple[str, ...]) -> _Compiled:
         openvino = require("openvino", "openvino", "engine 'openvino'")
         core = openvino.Core()
         model = core.read_model(graph)
@@ -189,14 +187,8 @@ class OpenVINOEngine(GraphEngine):
         )
 
         def run(crops: ImageArray) -> list[FloatArray]:
-            request = compiled.create_infer_request()
-            n, parts = len(crops), []
-            if n > _AT_ONCE:  # filled up, as a pass of another size may differ in its last bits
-                crops = np.concatenate([crops, np.zeros((-n % _AT_ONCE, *CROP_SHAPE), np.uint8)])
-            for start in range(0, n, _AT_ONCE):
-                found = request.infer({0: crops[start : start + _AT_ONCE]})
-                parts.append([np.array(found[i], dtype=np.float32) for i in range(len(fetched))])
-            return [np.concatenate(values)[:n] for values in zip(*parts, strict=True)]
+            found = compiled.create_infer_request().infer({0: crops})
+            return [np.array(found[i], dtype=np.float32) for i in range(len(fetched))]
 
         return run
 
@@ -222,19 +214,25 @@ class TorchEngine:
         self.card = describe(vit)
         self._vit = vit.to(device).eval()
         self._device = torch.device(device)
+        self.at_once = 32 if self._device.type == "cpu" else 256
 
     def run(self, crops: ImageArray, wanted: Sequence[str]) -> Evidence:
+        wanted = names.check_names(wanted, self.card.depth)
+        values = _in_passes(lambda part: self._pass(part, wanted), crops, self.at_once)
+        return Evidence(dict(zip(wanted, values, strict=True)), self.card.grid)
+
+    def _pass(self, crops: ImageArray, wanted: Sequence[str]) -> list[FloatArray]:
         import torch
 
         from .record import record
 
-        on_device = torch.from_numpy(np.ascontiguousarray(crops)).to(self._device)
+        on_device = torch.from_numpy(crops).to(self._device)
         with (
             torch.inference_mode(),
             torch.autocast(self._device.type, torch.bfloat16, enabled=self.precision == "bf16"),
         ):
             found = record(self._vit, on_device, wanted, _Places(len(wanted)))
-        return Evidence({name: value.float().cpu().numpy() for name, value in found.items()}, self.card.grid)
+        return [found[name].float().cpu().numpy() for name in wanted]
 
 
 class _Places:
@@ -257,6 +255,20 @@ class _Places:
             self._rows = value.new_empty(self._left, value.numel())
         self._left -= 1
         return self._rows[self._left, : value.numel()].view_as(value).copy_(value)
+
+
+def _in_passes(run: _Compiled, crops: ImageArray, size: int) -> list[FloatArray]:
+    """The arrays that ``run`` gives for any number of crops, by passes of at most ``size`` of them."""
+    n = len(crops)
+    if n <= size:
+        return list(run(np.ascontiguousarray(crops)))
+    parts = []
+    for start in range(0, n, size):
+        part = np.ascontiguousarray(crops[start : start + size])
+        if len(part) < size:  # filled up: a pass of another size may differ in its last bits
+            part = np.concatenate([part, np.zeros((size - len(part), *CROP_SHAPE), np.uint8)])
+        parts.append(run(part))
+    return [np.concatenate(values)[:n] for values in zip(*parts, strict=True)]
 
 
 def check_crops(crops: Any) -> ImageArray:

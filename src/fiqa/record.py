@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from . import evidence as names
@@ -108,7 +107,9 @@ def _unit(state: BlockState, normed: Tensor | None, norm: str, kept: dict[tuple[
     if key not in kept:
         assert normed is not None
         patches = normed[:, state.n_prefix :] if norm == "final" else state.patches.float()
-        kept[key] = F.normalize(patches, dim=-1)
+        # divided as it stands: F.normalize expands the norm first, and run times then take the shape for that
+        # from the last block, so that they keep the states of all blocks until the end
+        kept[key] = patches / torch.linalg.vector_norm(patches, dim=-1, keepdim=True).clamp_min(1e-12)
     return kept[key]
 
 
