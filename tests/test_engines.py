@@ -234,7 +234,7 @@ def test_crops_beyond_one_pass_give_what_each_pass_gives(small):
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak is counted by Linux")
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
 def test_memory_does_not_grow_with_depth(engine):
-    """All methods, each depth in a fresh process; a run time that keeps what blocks made takes 5 MB for each."""
+    """All methods, each depth in a fresh process; a run time that keeps states takes 5 MB a block."""
     script = Path(__file__).parents[1] / "benchmarks" / "memory.py"
     peaks = []
     for depth in ("2", "10"):
