@@ -32,7 +32,8 @@ class ViTConfig:
         depth: L, number of blocks.
         heads: H, number of attention heads; D must be a multiple. Never stored in a state dict.
         image_size: side of the square input in pixels; crops of another size are resampled bilinearly.
-        patch_size: side of a patch of the ``patch`` stem; a remainder at the right and bottom is ignored.
+        patch_size: side of a patch; a remainder at the right and bottom is ignored. The convolutional stems
+            halve the image three times, so that theirs is 8.
         mlp_width: hidden width of a block's MLP.
         stem: ``patch`` (one strided convolution), ``conv`` (three 3×3 stride-2 convolutions with BatchNorm)
             or ``convnext`` (ConvNeXt stages at 4, 8 and perhaps 16 pixels a cell).
@@ -81,6 +82,13 @@ class ViTConfig:
             raise UsageError("quality='token' needs quality_token=True")
         if self.quality == "embedding" and self.head is None:
             raise UsageError("quality='embedding' needs a recognition head")
+        if not 1 <= self.patch_size <= self.image_size:
+            raise UsageError(f"a patch of {self.patch_size} does not fit an image of {self.image_size} pixels")
+        if self.stem != "patch" and (self.patch_size != 8 or self.image_size % 16):
+            raise UsageError(
+                f"a {self.stem} stem has patches of 8 pixels and an image whose side is a multiple of 16, "
+                f"but got {self.patch_size} and {self.image_size}"
+            )
 
     @property
     def grid(self) -> tuple[int, int]:
