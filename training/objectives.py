@@ -39,7 +39,7 @@ def dense(predicted: Tensor, teacher_map: Tensor, cells: Tensor | None) -> Tenso
 def correlation(a: Tensor, b: Tensor) -> Tensor:
     """Pearson correlation over all entries of two tensors of one shape → ()."""
     a, b = a - a.mean(), b - b.mean()
-    return (a * b).sum() / (a.norm() * b.norm() + 1e-6)
+    return (a * b).sum() / (a.norm() * b.norm()).clamp_min(1e-6)
 
 
 def located(label: Tensor, spoilt: Tensor, contrast: float) -> Tensor:
