@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Literal
 
 import torch
@@ -75,11 +76,13 @@ def _torch_load(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         except RuntimeError:  # a file in torch's old format can't be mapped
             return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except UnpicklingError as error:  # torch's own text would advise to run what the file holds
         raise DataError(
-            f"{str(path)!r} can't be read as a torch checkpoint of plain tensors: {reason}"
+            f"{str(path)!r} is no torch checkpoint of plain tensors: save the network's state_dict() alone"
         ) from error
+    except Exception as error:
+        reason = str(error).partition(". ")[0] or "it ends too early"
+        raise DataError(f"{str(path)!r} can't be read as a torch checkpoint: {reason}") from error
 
 
 def _strip(state: dict[str, Tensor]) -> dict[str, Tensor]:

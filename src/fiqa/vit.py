@@ -83,7 +83,9 @@ class ViTConfig:
         if self.quality == "embedding" and self.head is None:
             raise UsageError("quality='embedding' needs a recognition head")
         if not 1 <= self.patch_size <= self.image_size:
-            raise UsageError(f"a patch of {self.patch_size} does not fit an image of {self.image_size} pixels")
+            raise UsageError(
+                f"a patch of {self.patch_size} pixels does not fit an image of {self.image_size} pixels"
+            )
         if self.stem != "patch" and (self.patch_size != 8 or self.image_size % 16):
             raise UsageError(
                 f"a {self.stem} stem has patches of 8 pixels and an image whose side is a multiple of 16, "

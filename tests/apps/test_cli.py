@@ -455,6 +455,17 @@ def test_the_demo_scores_the_examples_and_draws_them(tmp_path):
     assert len(list((tmp_path / "demo").glob("*.png"))) >= 2 * len(example_paths())
 
 
+def test_explain_draws_the_good_and_says_why_the_bad_are_not_drawn(many, tmp_path):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no image")
+    good = sorted(many.iterdir())[0]
+    done = fiqa("explain", good, broken, "-o", tmp_path / "out", *FAST, expect=3)
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert message(done).startswith(f"{broken}: ")
+    assert good.name in page
+    assert "broken.jpg" in page
+
+
 def test_export_writes_a_graph_that_scores(shared, golden, tmp_path):
     pytest.importorskip("onnxscript", reason="exporting needs the extra export")
     checkpoint, graph = shared / "golden" / "vitfiqa_token.pt", tmp_path / "net.onnx"

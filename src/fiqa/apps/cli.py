@@ -282,7 +282,8 @@ def explain(
         heads=heads,
         landmarks=landmarks,
     )
-    qualities = list(_with_progress(scorer.stream(found := sources.expand(images)), len(found)))
+    found = sources.expand(images)
+    qualities = list(_with_reasons(_with_progress(scorer.stream(found), len(found))))
     page = write_page(qualities, scorer, output)
     print(page)
     if not all(quality.ok for quality in qualities):
