@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fiqa import budget
+from fiqa import Scorer, budget
 from fiqa.budget import Budget, milliseconds
 from fiqa.engines import TorchEngine
 from fiqa.errors import UsageError
-from fiqa.evidence import Evidence, check_names, last_block
+from fiqa.evidence import REDUCTIONS, Evidence, check_names, last_block
 from fiqa.methods import parse
 from fiqa.types import ModelCard
 
@@ -132,3 +132,11 @@ def test_a_real_network_s_budget(make_vit):
     assert Budget(costs[1], "gflops").depth(engine, ()) == 2
     assert Budget.parse("100%").depth(engine, ()) == 4
     assert Budget.parse("100000 ms").depth(engine, [parse("exit-depth", engine.card)]) == 4
+
+
+@pytest.mark.parametrize("reduce", REDUCTIONS)
+def test_the_embedded_model_answers_every_reduction_within_a_budget(reduce, crops):
+    scorer = Scorer(methods=[f"attn:reduce={reduce}"], budget="50%", engine="onnxruntime", threads=1)
+    (scores,) = scorer.score_crops(crops).values()
+    assert "block=2" in scorer.used[f"attn:reduce={reduce}"]
+    assert np.isfinite(scores).all()

@@ -37,6 +37,7 @@ METHODS = (
     "attn",
     "attn:block=1",
     "attn:reduce=median",
+    "attn:reduce=median,block=1",
     "attn:reduce=max",
     "attn:reduce=inverse-std",
     "exit:1",

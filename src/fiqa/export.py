@@ -33,8 +33,7 @@ def full_request(vit: ViT) -> tuple[str, ...]:
     wanted = [names.step(b, b + 1, norm) for norm in names.NORMS for b in range(last)]
     wanted += [names.state(b, norm) for norm in names.NORMS for b in range(vit.depth)]
     wanted += [names.received(b) for b in range(vit.depth)]
-    wanted += [names.logits(b, "mean") for b in range(vit.depth)]
-    wanted += [names.logits(last, reduce) for reduce in names.REDUCTIONS if reduce != "mean"]
+    wanted += [names.logits(b, reduce) for b in range(vit.depth) for reduce in names.REDUCTIONS]
     if card.exits:
         wanted += [names.exit_(number) for number in range(1, vit.depth + 1)]
     if card.embedding:
