@@ -418,7 +418,7 @@ def test_a_transformers_model_is_taken_as_it_is(faces):
         ({"methods": ["vitt"]}, UnknownName, "'vitnt'"),
         ({"methods": "vitt", "model": "nowhere.pt"}, UnknownName, "'vitnt'"),
         ({"methods": ["vitnt:blocks=0-900"]}, UsageError, "blocks go up to"),
-        ({"methods": ["attn:block=0,reduce=max"]}, UsageError, "this graph does not give"),
+        ({"methods": ["attn:block=8"]}, UsageError, "block goes from 0 to 7"),
         ({"model": "defualt"}, UnknownName, "'default'"),
         ({"model": "nowhere.pt"}, DataError, "nowhere.pt"),
         ({"model": "nowhere.onnx"}, DataError, "nowhere.onnx"),
