@@ -153,6 +153,7 @@ class OnnxRuntimeEngine(GraphEngine):
             from .quantize import dynamic_int8
 
             graph = dynamic_int8(graph)
+            self.at_once = 1  # the range of an activation is that of all crops in the pass
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.log_severity_level = 3
