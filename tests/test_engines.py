@@ -255,7 +255,7 @@ def test_lower_precision_stays_close(name, precision, golden_vit, graph_of, gold
     batch = np.concatenate(ladder)
     if (name, precision) == ("openvino", "int8"):
         pytest.importorskip("nncf", reason="needs the int8 extra")
-        monkeypatch.setattr(quantize, "_example_crops", lambda: batch)
+    monkeypatch.setattr(quantize, "_example_crops", lambda: batch)
     engine = _open(name, vit, lambda: graph_of("fr_vit", vit, _NEEDED["fr_vit"]), precision)
     exact = TorchEngine(vit, device="cpu")
     for spec in ("vitnt", "attn"):

@@ -142,7 +142,7 @@ class GraphEngine:
 
 
 class OnnxRuntimeEngine(GraphEngine):
-    """ONNX Runtime on the CPU; ``int8`` quantises the weights dynamically (needs the onnx package)."""
+    """ONNX Runtime on the CPU; ``int8`` quantises after training (needs the onnx package)."""
 
     name = "onnxruntime"
 
@@ -150,10 +150,9 @@ class OnnxRuntimeEngine(GraphEngine):
         import onnxruntime
 
         if self.precision == "int8":
-            from .quantize import dynamic_int8
+            from .quantize import onnx_int8
 
-            graph = dynamic_int8(graph)
-            self.at_once = 1  # the range of an activation is that of all crops in the pass
+            graph = onnx_int8(graph)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.log_severity_level = 3
@@ -164,7 +163,7 @@ class OnnxRuntimeEngine(GraphEngine):
 
 
 class OpenVINOEngine(GraphEngine):
-    """OpenVINO on the CPU; ``int8`` quantises after training with nncf on ``calibration`` crops."""
+    """OpenVINO on the CPU; ``int8`` quantises after training, with nncf."""
 
     name = "openvino"
     at_once = 8
@@ -174,9 +173,9 @@ class OpenVINOEngine(GraphEngine):
         core = openvino.Core()
         model = core.read_model(graph)
         if self.precision == "int8":
-            from .quantize import static_int8
+            from .quantize import openvino_int8
 
-            model = static_int8(model)
+            model = openvino_int8(model)
         compiled = core.compile_model(
             model,
             "CPU",
