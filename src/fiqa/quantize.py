@@ -31,7 +31,7 @@ def onnx_int8(graph: bytes, crops: ImageArray | None = None) -> bytes:
     Raises:
         MissingExtra: the onnx package is not installed.
     """
-    onnx = require("onnx", "export", "precision='int8' of onnxruntime")
+    onnx = require("onnx", "int8", "precision='int8' of onnxruntime")
     from onnxruntime.quantization import QuantType, quantize_static
 
     model = onnx.load(io.BytesIO(graph))
