@@ -1,4 +1,4 @@
-"""int8 copies of an evidence graph, for CPUs; ranges are calibrated on faces.
+"""int8 copies of an evidence graph, for CPUs; ranges are calibrated on the example faces, degraded.
 
 Feature maps of a stem and attention matrices stay float32: 8 bits there cost the order of the faces for
 little time (rank correlation with float32 on the embedded model: 0.6 to 0.8 with them, above 0.99 without).
@@ -21,12 +21,8 @@ from .errors import require
 from .types import ImageArray
 
 
-def onnx_int8(graph: bytes, crops: ImageArray | None = None) -> bytes:
-    """A serialised ONNX graph whose matrix products with weights run in int8 (ONNX Runtime).
-
-    Args:
-        graph: an evidence graph.
-        crops: as of :func:`openvino_int8`.
+def onnx_int8(graph: bytes) -> bytes:
+    """The serialised evidence graph with its products of tokens and weights in int8 (ONNX Runtime).
 
     Raises:
         MissingExtra: the onnx package is not installed.
@@ -53,7 +49,7 @@ def onnx_int8(graph: bytes, crops: ImageArray | None = None) -> bytes:
         quantize_static(
             source,
             target,
-            _Feed(_example_crops() if crops is None else crops),
+            _Feed(_example_crops()),
             weight_type=QuantType.QInt8,
             activation_type=QuantType.QUInt8,
             nodes_to_quantize=products,
@@ -91,20 +87,14 @@ def _widen(graph: Any, onnx: Any) -> None:
     graph.node.extend(kept)
 
 
-def openvino_int8(model: Any, crops: ImageArray | None = None) -> Any:
-    """An OpenVINO model whose matrix products with weights run in int8 (by nncf).
-
-    Args:
-        model: an openvino.Model.
-        crops: uint8 (n, 112, 112, 3) RGB to calibrate on; by default the example faces and their
-            degradations.
+def openvino_int8(model: Any) -> Any:
+    """The ``openvino.Model`` with its products of tokens and weights in int8 (by nncf).
 
     Raises:
         MissingExtra: nncf is not installed.
     """
     nncf = require("nncf", "int8", "precision='int8' of openvino")
-    if crops is None:
-        crops = _example_crops()
+    crops = _example_crops()
     spatial = [
         op.get_friendly_name()
         for op in model.get_ops()
@@ -136,6 +126,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _example_crops() -> ImageArray:
+    """uint8 (n, 112, 112, 3) RGB: the example faces and their mirror images, as they are and degraded."""
     from .evaluation.synthetic import DEGRADATIONS, degrade
     from .examples import example_crops
 
