@@ -21,8 +21,8 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-from fiqa._mtcnn import suppress
 from fiqa.faces import Detector, align, default_detector, find_faces
+from fiqa.faces.mtcnn.detector import suppress
 from fiqa.images import load
 from fiqa.types import Face, FloatArray, ImageArray
 

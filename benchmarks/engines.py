@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from fiqa import methods
-from fiqa.apps.bench import gemm_rate
+from fiqa.bench import gemm_rate
 from fiqa.budget import milliseconds
 from fiqa.engines import PRECISIONS, available_threads
 from fiqa.errors import MissingExtra
-from fiqa.evaluation.statistics import spearman
+from fiqa.evaluation.metrics.statistics import spearman
 from fiqa.images import load
 from fiqa.models import find
 from fiqa.pipeline import sources

@@ -1,11 +1,11 @@
-"""Make src/fiqa/models/gemm.onnx: one matrix product, with which 'fiqa bench' measures a machine's rate."""
+"""Make src/fiqa/gemm.onnx: one matrix product, with which 'fiqa bench' measures a machine's rate."""
 
 from pathlib import Path
 
 import onnx
 from onnx import TensorProto, helper
 
-TARGET = Path(__file__).parents[1] / "src" / "fiqa" / "models" / "gemm.onnx"
+TARGET = Path(__file__).parents[1] / "src" / "fiqa" / "gemm.onnx"
 
 
 def main() -> None:

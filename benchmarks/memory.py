@@ -28,7 +28,7 @@ def depth(blocks: int, engine: str) -> None:
     import torch
 
     from fiqa import Scorer
-    from fiqa.vit import ViT, ViTConfig
+    from fiqa.network import ViT, ViTConfig
 
     torch.set_num_threads(1)
     block = {"width": 64, "heads": 4, "mlp_width": 64}  # light weights: what grows is the states

@@ -15,10 +15,9 @@ import numpy as np
 import torch
 
 from fiqa import methods
-from fiqa.checkpoints import describe
 from fiqa.engines import Engine, OnnxRuntimeEngine, OpenVINOEngine, available_threads
-from fiqa.export import export_graph
-from fiqa.vit import ViT, ViTConfig
+from fiqa.graph import export_graph
+from fiqa.network import ViT, ViTConfig, describe
 
 VIT_S = ViTConfig(width=512, depth=12, heads=8, mlp_width=2560, patch_size=8, head="flatten", embedding=512)
 ENGINES = {"onnxruntime": OnnxRuntimeEngine, "openvino": OpenVINOEngine}

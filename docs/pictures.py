@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from fiqa import Scorer
-from fiqa.evaluation.synthetic import degrade, degrade_part
+from fiqa.degradations import degrade, degrade_part
 from fiqa.examples import example_crops
-from fiqa.heatmap import colour_range, overlay, sheet
+from fiqa.pages import colour_range, overlay, sheet
 from fiqa.types import ImageArray
 
 FOLDER = Path(__file__).parent / "images"

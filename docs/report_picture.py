@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fiqa.evaluation.synthetic import DEGRADATIONS, degrade
+from fiqa.degradations import DEGRADATIONS, degrade
 from fiqa.examples import example_crops
 
 IMAGES = Path(__file__).parent / "images"
@@ -71,7 +71,7 @@ def main() -> None:
         folder = Path(name)
         make_people(folder / "people")
         command = [
-            *(sys.executable, "-m", "fiqa.apps.cli", "evaluate", "-d", f"folder:nobody={folder / 'people'}"),
+            *(sys.executable, "-m", "fiqa", "evaluate", "-d", f"folder:nobody={folder / 'people'}"),
             *(
                 "-r",
                 options.recognizer,

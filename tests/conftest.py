@@ -35,7 +35,7 @@ def golden(shared: Path) -> Callable[[str], dict[str, np.ndarray]]:
 @pytest.fixture(scope="session")
 def golden_vit(shared: Path) -> Callable[[str], Any]:
     """name → the network behind the reference numbers, loaded from its published layout."""
-    from fiqa.checkpoints import load_checkpoint
+    from fiqa.network import load_checkpoint
 
     return lambda name: load_checkpoint(shared / "golden" / f"{name}.pt", heads=GOLDEN_HEADS[name])
 
@@ -48,7 +48,7 @@ def graph_of() -> Callable[..., bytes]:
     def graph(key: str, vit: Any, wanted: Any = None) -> bytes:
         if key not in made:
             pytest.importorskip("onnxscript", reason="exporting needs the export extra")
-            from fiqa.export import export_graph
+            from fiqa.graph import export_graph
 
             made[key] = export_graph(vit, wanted)
         return made[key]
@@ -63,7 +63,7 @@ def make_vit() -> Callable[..., Any]:
     def make(seed: int = 0, **config: Any) -> Any:
         import torch
 
-        from fiqa.vit import ViT, ViTConfig
+        from fiqa.network import ViT, ViTConfig
 
         settings = {"width": 16, "depth": 3, "heads": 2, "mlp_width": 24, "patch_size": 16, **config}
         vit = ViT(ViTConfig(**settings))

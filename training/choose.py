@@ -16,9 +16,9 @@ import numpy as np
 
 from data import load
 from fiqa import Scorer
-from fiqa.evaluation.curves import edc, pair_quality
-from fiqa.evaluation.validate import validate
-from fiqa.evaluation.verification import cosine_similarity, mated_pairs, non_mated_pairs
+from fiqa.evaluation.metrics.curves import edc, pair_quality
+from fiqa.evaluation.metrics.verification import cosine_similarity, mated_pairs, non_mated_pairs
+from fiqa.evaluation.validator import validate
 
 
 def specs(depth: int) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from augment import AugmentConfig
-from fiqa.vit import ViTConfig
+from fiqa.network import ViTConfig
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class TrainConfig:
         objective: ``distil`` copies a teacher's embeddings (no identity labels needed); ``cosface`` is the
             recipe of the ViT-FIQA paper for labelled faces (CosFace + CR-FIQA's label, no teacher).
         mode: where quality is read: ``token`` (mode T, a quality token) or ``embedding`` (mode C).
-        width, depth, heads: the student's shape. stem, stem_*: as in `fiqa.vit.ViTConfig`.
+        width, depth, heads: the student's shape. stem, stem_*: as in `fiqa.network.vit.ViTConfig`.
         frozen_stem: keep the (pretrained) stem as it is; its features are then computed once a view.
         embedding: length of the embedding; with a teacher, the teacher's length is taken.
         batch: views a step and process. reuse: steps a view is used in, on average. ring: views held.

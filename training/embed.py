@@ -18,14 +18,14 @@ import numpy as np
 
 from fiqa import Scorer, load_checkpoint, save_checkpoint
 from fiqa.calibration import Profile
-from fiqa.checkpoints import describe
+from fiqa.degradations import DEGRADATIONS, degrade
 from fiqa.errors import DataError
-from fiqa.evaluation.calibrate import fit_acceptance
+from fiqa.evaluation.calibrator import fit_acceptance
+from fiqa.evaluation.metrics.verification import cosine_similarity, mated_pairs, non_mated_pairs
 from fiqa.evaluation.recognizers import OnnxRecognizer
-from fiqa.evaluation.synthetic import DEGRADATIONS, degrade
-from fiqa.evaluation.verification import cosine_similarity, mated_pairs, non_mated_pairs
-from fiqa.export import export
+from fiqa.graph import export
 from fiqa.images import load
+from fiqa.network import describe
 
 MODELS = Path(__file__).parents[1] / "src" / "fiqa" / "models"
 

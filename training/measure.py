@@ -27,19 +27,19 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fiqa import Scorer
-from fiqa.evaluation.curves import edc, pair_quality
-from fiqa.evaluation.localise import localise
-from fiqa.evaluation.recognizers.open import open_recognizer
-from fiqa.evaluation.rivals import Sharpness
-from fiqa.evaluation.statistics import bootstrap_pauc
-from fiqa.evaluation.validate import validate
-from fiqa.evaluation.verification import (
+from fiqa.evaluation.localiser import localise
+from fiqa.evaluation.metrics.curves import edc, pair_quality
+from fiqa.evaluation.metrics.statistics import bootstrap_pauc
+from fiqa.evaluation.metrics.verification import (
     cosine_similarity,
     l2_normalise,
     lfw_accuracy,
     mated_pairs,
     non_mated_pairs,
 )
+from fiqa.evaluation.recognizers.open import open_recognizer
+from fiqa.evaluation.rivals import Sharpness
+from fiqa.evaluation.validator import validate
 
 FMR, LIMIT, PER_PERSON, N_IMPOSTORS, N_LADDER = 1e-4, 0.3, 300, 3_000_000, 500
 PARTS = ("edc", "ladder", "maps", "latency")

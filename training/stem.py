@@ -20,7 +20,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from augment import AugmentConfig, augment
-from fiqa.vit import ConvNeXtStem, ViTConfig
+from fiqa.network import ViTConfig
+from fiqa.network.stems import ConvNeXtStem
 from teacher import Teacher
 
 SHAPE = {"stem_widths": (32, 64, 100), "stem_depths": (3, 3, 8), "stem_kernels": (3, 5, 7)}
@@ -33,7 +34,7 @@ def maps(stem: ConvNeXtStem, images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def edgeface_stem(path: Path) -> dict[str, Tensor]:
-    """Weights of EdgeFace-XS's stages 0 to 2 under the names of `fiqa.vit.ConvNeXtStem`, SDTA left out.
+    """Weights of EdgeFace-XS's stages 0 to 2 as `fiqa.network.stems.ConvNeXtStem` names them, SDTA left out.
 
     LayerScale is folded into ``fc2``. BSD-3, so a model card must name it.
     """

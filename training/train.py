@@ -32,7 +32,7 @@ from augment import augment, degrade_part, degrade_some, recolour, to_float, to_
 from config import TrainConfig
 from data import Faces, load
 from fiqa import save_checkpoint
-from fiqa.vit import BlockState, ViT
+from fiqa.network import BlockState, ViT
 from objectives import CosFace, contrast, correlation, dense, exit_quality, located
 from stem import maps
 from teacher import Teacher

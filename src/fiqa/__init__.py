@@ -6,39 +6,22 @@ those who bring their own networks. Names are imported when first used, so ``imp
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from . import lazy
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .budget import Budget
-    from .checkpoints import load_checkpoint, save_checkpoint
     from .errors import FiqaError
     from .evidence import Evidence
-    from .export import export
     from .faces import LandmarksCsv
+    from .graph import export
     from .methods import METHODS
+    from .network import ViT, ViTConfig, load_checkpoint, save_checkpoint
     from .scorer import Scorer
     from .types import Face, ModelCard, Quality
-    from .vit import ViT, ViTConfig
-
-_HOME = {
-    "Budget": "budget",
-    "Evidence": "evidence",
-    "Face": "types",
-    "FiqaError": "errors",
-    "LandmarksCsv": "faces",
-    "METHODS": "methods",
-    "ModelCard": "types",
-    "Quality": "types",
-    "Scorer": "scorer",
-    "ViT": "vit",
-    "ViTConfig": "vit",
-    "export": "export",
-    "load_checkpoint": "checkpoints",
-    "save_checkpoint": "checkpoints",
-}
 
 __all__ = [
     "METHODS",
@@ -59,11 +42,18 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'fiqa' has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, _ = lazy.attach(
+    __name__,
+    {
+        "budget": ["Budget"],
+        "errors": ["FiqaError"],
+        "evidence": ["Evidence"],
+        "faces": ["LandmarksCsv"],
+        "graph": ["export"],
+        "methods": ["METHODS"],
+        "network": ["ViT", "ViTConfig", "load_checkpoint", "save_checkpoint"],
+        "scorer": ["Scorer"],
+        "types": ["Face", "ModelCard", "Quality"],
+    },
+    eager=["__version__"],
+)

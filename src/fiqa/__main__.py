@@ -1,5 +1,5 @@
 """``python -m fiqa`` is the command ``fiqa``."""
 
-from .apps.cli import main
+from .cli.main import main
 
 main()

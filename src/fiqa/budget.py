@@ -10,9 +10,10 @@ from typing import Literal
 
 import numpy as np
 
-from .engines import CROP_SHAPE, Engine
+from .engines.base import Engine
 from .errors import UsageError
-from .methods import Method, needs
+from .methods.base import Method, needs
+from .types import CROP_SHAPE
 
 Unit = Literal["%", "gflops", "ms"]
 _FORM = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*(%|gflops?|ms)\s*", re.IGNORECASE)

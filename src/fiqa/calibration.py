@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fiqa.errors import DataError, UsageError
+from .errors import DataError, UsageError
 
 __all__ = ["Calibration", "Profile", "Threshold"]
 

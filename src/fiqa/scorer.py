@@ -15,15 +15,15 @@ import numpy as np
 from . import evidence as names
 from . import methods as registry
 from .budget import Budget
-from .engines import available_threads, check_crops
+from .engines.base import available_threads
 from .errors import ImageError, UsageError
 from .evidence import Evidence
-from .models import DEFAULT, Keep, find
-from .types import Face, FloatArray, ImageArray, Quality
+from .models.catalog import DEFAULT, Keep, find
+from .types import Face, FloatArray, ImageArray, Quality, check_crops
 
 if TYPE_CHECKING:
     from .calibration import Calibration, Profile
-    from .faces import Detector
+    from .faces.sources import Detector
 
 DEFAULT_METHODS = ("vitnt", "attn", "exit-depth")
 ALIGNMENTS = ("auto", "none", "detect")
@@ -270,8 +270,9 @@ class Scorer:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _crops(self, image: Any, all_faces: bool) -> list[tuple[Face | None, ImageArray]]:
-        from .faces import align, find_faces
-        from .images import load
+        from .faces.alignment import align
+        from .faces.sources import find_faces
+        from .images.reader import load
 
         pixels = load(image)
         is_crop = pixels.shape == (CROP_SIZE, CROP_SIZE, 3)
@@ -283,7 +284,7 @@ class Scorer:
 
     def _face_detector(self) -> Detector:
         if self._detector is None:
-            from .faces import default_detector
+            from .faces.sources import default_detector
 
             self._detector = default_detector()
         return self._detector

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from .errors import DataError, UsageError
 
 FloatArray = NDArray[np.float32]
 ImageArray = NDArray[np.uint8]
+
+CROP_SIZE = 112
+CROP_SHAPE = (CROP_SIZE, CROP_SIZE, 3)  # of a crop: rows, columns, RGB
 
 STATUSES = ("ok", "no_face", "unreadable", "too_large", "missing")
 
@@ -154,3 +158,13 @@ class Quality:
         except KeyError:
             have = ", ".join(self.maps) or "none"
             raise UsageError(f"no patch map of {method!r} here; maps: {have}") from None
+
+
+def check_crops(crops: Any) -> ImageArray:
+    """``crops`` as uint8 (B, 112, 112, 3), or UsageError with what was got instead."""
+    array = np.asarray(crops)
+    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[1:] != CROP_SHAPE:
+        raise UsageError(
+            f"crops must be uint8 of shape (B, 112, 112, 3), RGB, but got {array.dtype} {array.shape}"
+        )
+    return array

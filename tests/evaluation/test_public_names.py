@@ -8,7 +8,7 @@ import pytest
 
 import fiqa.calibration
 import fiqa.evaluation
-import fiqa.evaluation.curves
+import fiqa.evaluation.metrics.curves
 
 
 @pytest.mark.parametrize("name", fiqa.evaluation.__all__)
@@ -26,7 +26,7 @@ def test_edc_is_the_function_and_nothing_heavy_comes_with_it():
     assert done.stdout == "True []\n"
 
 
-@pytest.mark.parametrize("module", [fiqa.calibration, fiqa.evaluation.curves])
+@pytest.mark.parametrize("module", [fiqa.calibration, fiqa.evaluation.metrics.curves])
 def test_the_examples_in_the_docstrings(module):
     result = doctest.testmod(module)
     assert result.attempted > 0

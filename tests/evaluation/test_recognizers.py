@@ -18,6 +18,7 @@ from PIL import Image
 
 from fiqa.errors import CheckpointMismatch, DataError, UnknownName, UsageError
 from fiqa.evaluation.datasets import read_pairs
+from fiqa.evaluation.metrics.verification import cosine_similarity
 from fiqa.evaluation.recognizers import (
     FlipFusion,
     OnnxNetwork,
@@ -29,7 +30,6 @@ from fiqa.evaluation.recognizers import (
     open_recognizer,
     preprocess_named,
 )
-from fiqa.evaluation.verification import cosine_similarity
 
 
 def random_crops(n: int, seed: int = 0) -> np.ndarray:

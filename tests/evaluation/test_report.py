@@ -18,13 +18,13 @@ import pytest
 from PIL import Image
 
 from fiqa.evaluation.datasets import Dataset
-from fiqa.evaluation.evaluate import Evaluation, Settings, evaluate
+from fiqa.evaluation.evaluator import Evaluation, Settings, evaluate
 from fiqa.evaluation.measures import CropMeasures
+from fiqa.evaluation.metrics.statistics import Resampled
 from fiqa.evaluation.report import csv_text, json_text, latex_text, write_report, write_validation
-from fiqa.evaluation.report.page import number
-from fiqa.evaluation.report.svg import Box, Line, _ticks, box_plot, histogram, line_chart
-from fiqa.evaluation.statistics import Resampled
-from fiqa.evaluation.validate import Ladder, Proposal, Validation
+from fiqa.evaluation.validator import Ladder, Proposal, Validation
+from fiqa.pages.page import number
+from fiqa.pages.svg import Box, Line, _ticks, box_plot, histogram, line_chart
 
 AWKWARD = 'a <b> & "c"_1%'
 

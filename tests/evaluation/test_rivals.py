@@ -293,7 +293,7 @@ def test_the_default_detector_sees_no_face_in_noise() -> None:
         ("face-size", UsageError, "not on crops"),
         ("sharpness:radius=2", UsageError, "has no options"),
         ("mirror", UsageError, "write 'mirror:model=FILE'"),
-        ("mirror:model", UsageError, "has no value"),
+        ("mirror:model", UsageError, "must be option=value, but got 'model'"),
         ("ser-fiq:model=a.onnx", UsageError, "cannot be looked into"),
         ("ser-fiq:model=a.pt,m=ten", UsageError, "m must be a number"),
         ("grafiqs:model=a.pt,family=arcface,flip=yes", UsageError, "flip=yes does not go"),

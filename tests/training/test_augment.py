@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from augment import KINDS, AugmentConfig, augment, degrade, degrade_part, to_float, to_uint8, warp
-from fiqa.evaluation import synthetic
+from fiqa import degradations as synthetic
 
 
 @pytest.fixture(scope="module")

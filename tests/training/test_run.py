@@ -12,7 +12,8 @@ from augment import AugmentConfig
 from config import TrainConfig
 from data import expected_quality, load
 from fiqa import Scorer, load_checkpoint, save_checkpoint
-from fiqa.vit import ConvNeXtStem, ViTConfig
+from fiqa.network import ViTConfig
+from fiqa.network.stems import ConvNeXtStem
 from plot import plot
 from stem import SHAPE, edgeface_stem, fit, maps
 from teacher import Teacher

@@ -16,12 +16,12 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa.errors import DataError, UsageError
-from fiqa.evaluation.datasets import Dataset, iter_crops
-from fiqa.evaluation.recognizers import PrecomputedEmbeddings, Recognizer, VectorCache, content_key
-from fiqa.evaluation.rivals import Rival
-from fiqa.scorer import Scorer
-from fiqa.types import FloatArray, ImageArray
+from ..errors import DataError, UsageError
+from ..scorer import Scorer
+from ..types import FloatArray, ImageArray
+from .datasets import Dataset, iter_crops
+from .recognizers import PrecomputedEmbeddings, Recognizer, VectorCache, content_key
+from .rivals import Rival
 
 __all__ = [
     "CropMeasures",

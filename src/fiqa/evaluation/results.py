@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa.errors import UsageError
-from fiqa.evaluation.curves import Protocol
-from fiqa.evaluation.statistics import Band, GroupSummary
-from fiqa.evaluation.verification import OperatingPoint
+from ..errors import UsageError
+from .metrics.curves import Protocol
+from .metrics.statistics import Band, GroupSummary
+from .metrics.verification import OperatingPoint
 
 __all__ = ["Comparison", "Distribution", "Evaluation", "Result", "Settings"]
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from ..scorer import Scorer
 from ..types import Quality
-from .sinks import Output, row
+from .output import Output
+from .rows import row
 
 
 def facts(

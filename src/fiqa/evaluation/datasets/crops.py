@@ -19,8 +19,8 @@ def iter_crops(
 
     Raises DataError for an image that can't be decoded, and, if there is no ``align``, one not 112×112.
     """
-    from ...faces import align as align_by_landmarks
-    from ...images import load
+    from ...faces.alignment import align as align_by_landmarks
+    from ...images.reader import load
 
     for index, name in enumerate(dataset.names):
         try:

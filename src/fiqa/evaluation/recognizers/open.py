@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-from ...errors import UsageError, require, unknown
+from ... import specs
+from ...errors import UsageError, require
 from .onnx import OnnxRecognizer
 from .precomputed import PrecomputedEmbeddings
 from .run import FlipFusion
@@ -31,12 +31,9 @@ def open_recognizer(
 
     Raises UsageError for an option that is unknown or lacks, and what the kind of file raises.
     """
-    file, options = _split(spec)
+    file, text = (spec, "") if Path(spec).exists() else specs.split_file(spec)
     suffix = Path(file).suffix.lower()
-    known = _OPTIONS.get(suffix, _OPTIONS["torch"])
-    for option in options:
-        if option not in known:
-            raise unknown(f"option of {file}", option, known)
+    options = specs.pairs(file, text, _OPTIONS.get(suffix, _OPTIONS["torch"]))
     name = options.get("name")
     if suffix == ".npz":
         return PrecomputedEmbeddings(file, name)
@@ -61,10 +58,3 @@ def open_recognizer(
     else:
         raise UsageError(f"{file} is no recogniser: expected .onnx, .npz, .pt, .pth or .safetensors")
     return FlipFusion(recognizer) if flip == "yes" else recognizer
-
-
-def _split(spec: str) -> tuple[str, dict[str, str]]:
-    match = re.fullmatch(r"(.+?):((?:[a-z]+=[^,=]+)(?:,[a-z]+=[^,=]+)*)", spec)
-    if match is None:
-        return spec, {}
-    return match[1], dict(part.split("=", 1) for part in match[2].split(","))

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...checkpoints import read_state_dict
 from ...errors import UsageError, unknown
+from ...network.checkpoints import read_state_dict
 from ...types import FloatArray, ImageArray
 from .iresnet import IResNet, network_from_state
 from .types import Preprocess, preprocess_named

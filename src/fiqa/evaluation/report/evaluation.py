@@ -10,13 +10,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from fiqa.evaluation.datasets import Dataset
-from fiqa.evaluation.measures import Align, crops_at
-from fiqa.evaluation.report.page import chart_grid, legend, notes, number, page, table
-from fiqa.evaluation.report.svg import Box, Line, box_plot, histogram, line_chart, text
-from fiqa.evaluation.report.tables import csv_text, json_text, latex_text
-from fiqa.evaluation.results import Comparison, Distribution, Evaluation, Result
-from fiqa.types import ImageArray
+from ...pages.page import chart_grid, legend, notes, number, page, table
+from ...pages.svg import Box, Line, box_plot, histogram, line_chart, text
+from ...types import ImageArray
+from ..datasets import Dataset
+from ..measures import Align, crops_at
+from ..results import Comparison, Distribution, Evaluation, Result
+from .tables import csv_text, json_text, latex_text
 
 __all__ = ["html_text", "write_report"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fiqa.evaluation.results import Evaluation, Result
+from ..results import Evaluation, Result
 
 __all__ = ["csv_text", "json_text", "latex_text"]
 

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from fiqa.evaluation.report.page import chart_grid, notes, number, page, table
-from fiqa.evaluation.report.svg import Box, box_plot, text
-from fiqa.evaluation.validate import Proposal, Validation
+from ...pages.page import chart_grid, notes, number, page, table
+from ...pages.svg import Box, box_plot, text
+from ..validator import Proposal, Validation
 
 __all__ = ["write_validation"]
 

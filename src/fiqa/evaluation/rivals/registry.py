@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ... import specs
 from ...errors import UsageError, unknown
 from ..recognizers import PrecomputedEmbeddings, open_recognizer, preprocess_named
 from .image import DetectorScore, FaceSize, Sharpness
@@ -98,7 +99,7 @@ def _onnx(options: Options) -> Rival:
 
 
 def _detector_score() -> Rival:
-    from ...faces import default_detector
+    from ...faces.sources import default_detector
 
     return DetectorScore(default_detector().detect, "mtcnn")
 
@@ -221,18 +222,13 @@ def open_rival(spec: str) -> Rival:
 
     Raises UnknownName for another name and UsageError for options that are missing or not allowed.
     """
-    name, _, text = spec.partition(":")
+    name, text = specs.split(spec)
     if name not in RIVALS:
         raise unknown("rival", name, RIVALS)
     info = RIVALS[name]
     if info.build is None:
         raise UsageError(f"{name} is measured on the detected face in the source photo, not on crops")
-    options: Options = {}
-    for part in text.split(",") if text else ():
-        key, equals, value = part.partition("=")
-        if not equals or not value:
-            raise UsageError(f"{spec!r} is not 'name:option=value,…': {part!r} has no value")
-        options[key] = value
+    options = specs.pairs(name, text, None)  # those it does not list are its recogniser's
     if "model" in info.options and "model" not in options:
         raise UsageError(f"{name} needs a network ({info.needs}): write '{name}:model=FILE'")
     if not info.options and options:

@@ -1,0 +1,1 @@
+"""The command line: arguments in → the library → text, tables and exit codes out."""

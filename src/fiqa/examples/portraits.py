@@ -1,0 +1,34 @@
+"""Two portraits in the public domain that ship with fiqa; the README beside them says whose they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..types import ImageArray
+
+_FOLDER = Path(__file__).parent
+
+
+def example_paths() -> list[Path]:
+    """The two portraits, as files: an astronaut (Eileen Collins) and Grace Hopper.
+
+    >>> [path.name for path in example_paths()]
+    ['astronaut.jpg', 'grace_hopper.jpg']
+    """
+    return sorted(_FOLDER.glob("*.jpg"))
+
+
+def example_crops() -> ImageArray:
+    """The two portraits, aligned by stored landmarks: uint8 (2, 112, 112, 3) RGB. Needs no detector.
+
+    >>> example_crops().shape
+    (2, 112, 112, 3)
+    """
+    from ..faces.alignment import align
+    from ..faces.sources import LandmarksCsv
+    from ..images.reader import load
+
+    table = LandmarksCsv(_FOLDER / "landmarks.csv")
+    return np.stack([align(load(path), table.faces(str(path))[0].landmarks) for path in example_paths()])

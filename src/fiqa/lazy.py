@@ -1,0 +1,34 @@
+"""Public names in → a package that imports them when first used, so that ``import fiqa`` is instant."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+
+def attach(
+    package: str, homes: Mapping[str, Sequence[str]], eager: Sequence[str] = ()
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """``__getattr__``, ``__dir__`` and ``__all__`` of a package (PEP 562).
+
+    A submodule is answered too, imported when first named; no submodule may have the name of a public
+    function, since importing it would then hide the function.
+
+    Args:
+        package: its ``__name__``.
+        homes: submodule → the public names that it defines.
+        eager: public names that the package has anyway.
+    """
+    home = {name: module for module, names in homes.items() for name in names}
+
+    def getattribute(name: str) -> Any:
+        if name in home:
+            return getattr(importlib.import_module(f"{package}.{home[name]}"), name)
+        if not name.startswith("_") and importlib.util.find_spec(f"{package}.{name}") is not None:
+            return importlib.import_module(f"{package}.{name}")
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    public = sorted([*home, *eager])
+    return getattribute, lambda: list(public), public

@@ -1,0 +1,95 @@
+"""What fixes a network's shape: ``ViTConfig``, and nothing of torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import UsageError
+from ..types import CROP_SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class ViTConfig:
+    """Everything that fixes a network's shape; weights with the same config are interchangeable.
+
+    Attributes:
+        width: D, length of a token.
+        depth: L, number of blocks.
+        heads: H, number of attention heads; D must be a multiple. Never stored in a state dict.
+        image_size: side of the square input in pixels; crops of another size are resampled bilinearly.
+        patch_size: side of a patch; a remainder at the right and bottom is ignored. The convolutional stems
+            halve the image three times, so that theirs is 8.
+        mlp_width: hidden width of a block's MLP.
+        stem: ``patch`` (one strided convolution), ``conv`` (three 3×3 stride-2 convolutions with BatchNorm)
+            or ``convnext`` (ConvNeXt stages at 4, 8 and perhaps 16 pixels a cell).
+        activation: ``relu6`` or ``gelu`` (exact).
+        qkv_bias: whether queries, keys and values have a bias.
+        head: ``flatten`` (Linear → BN → Linear → BN on all tokens), ``mean`` (Linear → BN on their mean) or
+            None. With ``head_sees_prefix`` the quality token is among the tokens.
+        embedding: E, length of the recognition embedding; 0 without a head.
+        quality: ``token`` (read from a prepended quality token), ``embedding`` (read from the recognition
+            embedding) or None.
+        quality_token: whether a learnable quality token is prepended.
+        stem_widths, stem_depths, stem_kernels: channels, blocks and depthwise kernel of the ``convnext``
+            stem's stages, at 4, 8 and (if there is a third) 16 pixels a cell.
+        norm_eps, head_eps: epsilon of the LayerNorms and of the recognition head's BatchNorms.
+        mean, std: per-channel normalisation of RGB values in [0, 1].
+    """
+
+    width: int
+    depth: int
+    heads: int
+    mlp_width: int
+    image_size: int = CROP_SIZE
+    patch_size: int = 8
+    stem: Literal["patch", "conv", "convnext"] = "patch"
+    activation: Literal["relu6", "gelu"] = "relu6"
+    qkv_bias: bool = False
+    head: Literal["flatten", "mean"] | None = None
+    head_sees_prefix: bool = False
+    embedding: int = 0
+    quality: Literal["token", "embedding"] | None = None
+    quality_token: bool = False
+    stem_widths: tuple[int, ...] = (32, 64)
+    stem_depths: tuple[int, ...] = (3, 2)
+    stem_kernels: tuple[int, ...] = (3, 5)
+    norm_eps: float = 1e-5
+    head_eps: float = 2e-5
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.depth, self.heads, self.mlp_width) < 1:
+            raise UsageError(f"width, depth, heads and mlp_width must be at least 1, but got {self}")
+        if self.width % self.heads:
+            raise UsageError(f"the width {self.width} is not a multiple of the number of heads {self.heads}")
+        if self.quality == "token" and not self.quality_token:
+            raise UsageError("quality='token' needs quality_token=True")
+        if self.quality == "embedding" and self.head is None:
+            raise UsageError("quality='embedding' needs a recognition head")
+        if not 1 <= self.patch_size <= self.image_size:
+            raise UsageError(
+                f"a patch of {self.patch_size} pixels does not fit an image of {self.image_size} pixels"
+            )
+        if self.stem != "patch" and (self.patch_size != 8 or self.image_size % 16):
+            raise UsageError(
+                f"a {self.stem} stem has patches of 8 pixels and an image whose side is a multiple of 16, "
+                f"but got {self.patch_size} and {self.image_size}"
+            )
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the patch grid."""
+        side = self.image_size // self.patch_size
+        return side, side
+
+    @property
+    def n_patches(self) -> int:
+        """N, the number of patch tokens."""
+        return self.grid[0] * self.grid[1]
+
+    @property
+    def n_prefix(self) -> int:
+        """Number of tokens before the patches."""
+        return int(self.quality_token)

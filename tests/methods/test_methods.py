@@ -1,0 +1,382 @@
+"""Every method and option against the literal formula; specs as text; depth limits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fiqa import methods
+from fiqa.errors import UnknownName, UsageError
+from fiqa.evidence import Evidence
+from fiqa.methods import Attn, Exit, ExitDepth, ExitMean, ViTNT, needs, parse
+from fiqa.network import describe, record
+from fiqa.types import ModelCard
+from reference.literal import LiteralViT, fuse
+
+NETWORKS = {
+    "patch 16": {},
+    "patch 8, one head, relu6": {"patch_size": 8, "heads": 1, "width": 12, "depth": 4},
+    "patch 9, 108 of 112 pixels, gelu": {"patch_size": 9, "activation": "gelu", "mlp_width": 40},
+    "qkv bias, eps": {"qkv_bias": True, "norm_eps": 1e-3, "heads": 4, "depth": 5},
+    "own mean and std": {"mean": (0.48, 0.46, 0.41), "std": (0.27, 0.26, 0.28)},
+    "224 pixels": {"image_size": 224, "patch_size": 32},
+    "64 pixels": {"image_size": 64, "patch_size": 16},
+    "flatten head": {"head": "flatten", "embedding": 10},
+    "mean head": {"head": "mean", "embedding": 10},
+    "quality token": {"quality": "token", "quality_token": True, "head": "flatten", "embedding": 8},
+    "quality token, mean head": {"quality": "token", "quality_token": True, "head": "mean", "embedding": 8},
+    "quality of the embedding": {"quality": "embedding", "head": "flatten", "embedding": 8, "depth": 4},
+    "quality of the mean embedding": {"quality": "embedding", "head": "mean", "embedding": 8},
+    "full": {
+        "quality": "embedding",
+        "quality_token": True,
+        "head_sees_prefix": True,
+        "head": "flatten",
+        "embedding": 16,
+    },
+    "conv stem": {
+        "stem": "conv",
+        "patch_size": 8,
+        "quality": "token",
+        "quality_token": True,
+        "activation": "gelu",
+    },
+    "convnext stem": {"stem": "convnext", "patch_size": 8, "stem_widths": (6, 10), "stem_depths": (2, 1)},
+    "convnext stem, three levels": {
+        "stem": "convnext",
+        "patch_size": 8,
+        "stem_widths": (4, 6, 8),
+        "stem_depths": (1, 1, 2),
+        "stem_kernels": (3, 5, 7),
+    },
+}
+CARD = ModelCard("net", depth=12, grid=(14, 14), exits=True)
+TRAINING_FREE = ModelCard("recogniser", depth=6, grid=(14, 14))
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def case(request, make_vit, crops):
+    """A network, its literal twin's states on two crops, and the function spec → (score, map)."""
+    vit = make_vit(list(NETWORKS).index(request.param), **NETWORKS[request.param]).fold()
+    literal = LiteralViT(vit)
+    images = crops[:2]
+    card = describe(vit)
+
+    def run(spec):
+        method = parse(spec, card)
+        with torch.inference_mode():
+            found = record(vit, torch.from_numpy(images), method.needs())
+        evidence = Evidence({name: value.numpy() for name, value in found.items()}, card.grid)
+        return method.score(evidence), method.patch_map(evidence)
+
+    return vit, literal, literal.run(images), run
+
+
+def _close(got, want, tolerance=1e-4):
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance * np.abs(want).max())
+
+
+@pytest.mark.parametrize("norm", ["final", "none"])
+@pytest.mark.parametrize("weighting", ["uniform", "last", "mean"])
+def test_vitnt_is_the_literal_formula(case, weighting, norm):
+    vit, literal, states, run = case
+    last = vit.depth - 1
+    everything = list(range(vit.depth))
+    for numbers, alpha in ((everything, 8.0), ([0, 1], 3.5), ([0, last], 1.0), ([1, last], 20.0)):
+        blocks = ",".join(map(str, numbers))
+        score, patch_map = run(f"vitnt:blocks={blocks},alpha={alpha},weighting={weighting},norm={norm}")
+        want, want_map = literal.vitnt(states, numbers, alpha, weighting, norm)
+        _close(score, want)
+        _close(patch_map, want_map.reshape(-1, *vit.grid))
+        assert ((patch_map > 0) & (patch_map <= 1)).all()
+
+
+@pytest.mark.parametrize("reduce", ["mean", "median", "max", "inverse-std"])
+def test_attn_is_the_literal_formula(case, reduce):
+    vit, literal, states, run = case
+    blocks = range(vit.depth) if reduce == "mean" else (vit.depth - 1,)
+    for block in blocks:
+        score, patch_map = run(f"attn:reduce={reduce},block={block}")
+        want, want_map = literal.attn(states[block], reduce)
+        _close(score, want)
+        if reduce in ("mean", "max"):
+            _close(patch_map, want_map.reshape(-1, *vit.grid))
+        else:
+            assert patch_map is None
+
+
+def test_attn_reads_the_last_block_unless_told_otherwise(case):
+    vit, _, _, run = case
+    np.testing.assert_array_equal(run("attn")[0], run(f"attn:block={vit.depth - 1}")[0])
+
+
+def test_the_attn_map_averages_exactly_to_the_score(case):
+    _, _, _, run = case
+    score, patch_map = run("attn")
+    np.testing.assert_array_equal(score, patch_map.reshape(len(score), -1).mean(axis=1))
+
+
+def test_exits_are_the_whole_head_at_every_block(case):
+    vit, literal, states, run = case
+    if not vit.has_exits:
+        for spec in ("exit:1", "exit", "exit-mean", "exit-depth"):
+            with pytest.raises(UsageError, match="use vitnt or attn"):
+                run(spec)
+        return
+    want = np.stack([literal.exit_score(state.tokens) for state in states], axis=1)
+    got = np.stack([run(f"exit:{number}")[0] for number in range(1, vit.depth + 1)], axis=1)
+    _close(got, want)
+    np.testing.assert_array_equal(run("exit")[0], got[:, -1])
+    _close(run("exit-mean")[0], fuse(want, [1] * vit.depth))
+    _close(run("exit-depth")[0], fuse(want, list(range(1, vit.depth + 1))))
+    _close(run("exit-mean:exits=2")[0], fuse(want[:, :2], [1, 1]))
+    _close(run("exit-depth:exits=2")[0], fuse(want[:, :2], [1, 2]))
+    assert run("exit-depth")[1] is None
+
+
+def test_the_embedding_is_the_literal_head(case, crops):
+    vit, literal, states, _ = case
+    if vit.head is None:
+        with pytest.raises(UsageError, match="no recognition head"):
+            record(vit, torch.from_numpy(crops[:1]), ["embedding"])
+        return
+    found = record(vit, torch.from_numpy(crops[:2]), ["embedding"])["embedding"]
+    _close(found.numpy(), literal.embedding(states[-1].tokens))
+
+
+def test_depth_weights_of_twelve_exits_are_l_over_78():
+    exits = np.random.default_rng(0).normal(size=(3, 12)).astype(np.float32)
+    evidence = Evidence({f"exit/{i + 1}": exits[:, i] for i in range(12)}, (14, 14))
+    want = sum((i + 1) / 78 * exits[:, i].astype(float) for i in range(12))
+    np.testing.assert_allclose(parse("exit-depth", CARD).score(evidence), want, rtol=1e-5)
+    np.testing.assert_allclose(parse("exit-mean", CARD).score(evidence), exits.mean(axis=1), rtol=1e-5)
+
+
+def test_vitnt_of_patches_that_do_not_move_is_one():
+    still = np.zeros((2, 4), dtype=np.float32)
+    evidence = Evidence({"step/0-1/final": still}, (2, 2))
+    card = ModelCard("two", depth=2, grid=(2, 2))
+    np.testing.assert_array_equal(parse("vitnt:weighting=uniform", card).score(evidence), 1)
+
+
+def test_scores_stay_finite_at_the_largest_distance_and_a_steep_alpha():
+    far = np.full((1, 4), 2, dtype=np.float32)
+    evidence = Evidence({"step/0-1/final": far}, (2, 2))
+    score = parse("vitnt:weighting=uniform,alpha=40", ModelCard("two", depth=2, grid=(2, 2))).score(evidence)
+    assert 0 <= score[0] < 1e-30
+
+
+# ---------------------------------------------------------------- what a method asks for
+
+
+def test_methods_ask_for_no_more_than_they_read():
+    assert needs([parse("vitnt:blocks=0-2,weighting=last", CARD)]) == (
+        "step/0-1/final",
+        "step/1-2/final",
+        "received/2",
+    )
+    assert parse("vitnt:blocks=0,4,8,weighting=mean,norm=none", CARD).needs() == (
+        "step/0-4/none",
+        "step/4-8/none",
+        "received/0",
+        "received/4",
+        "received/8",
+    )
+    assert parse("vitnt:blocks=3-4,weighting=uniform", CARD).needs() == ("step/3-4/final",)
+    assert parse("attn", CARD).needs() == ("logits/11/mean",)
+    assert parse("exit:7", CARD).needs() == ("exit/7",)
+    assert parse("exit-depth", CARD).needs() == tuple(f"exit/{i}" for i in range(1, 13))
+
+
+def test_methods_of_one_call_share_what_they_read():
+    both = [parse("exit-mean", CARD), parse("exit-depth", CARD), parse("exit:3", CARD)]
+    assert needs(both) == both[0].needs()
+
+
+# ---------------------------------------------------------------- specs
+
+
+_BLOCKS = st.lists(st.integers(0, 40), min_size=2, max_size=12, unique=True).map(lambda b: tuple(sorted(b)))
+_METHODS = st.one_of(
+    st.builds(
+        ViTNT,
+        blocks=st.none() | _BLOCKS,
+        alpha=st.floats(1e-6, 1e6),
+        weighting=st.sampled_from(["uniform", "last", "mean"]),
+        norm=st.sampled_from(["final", "none"]),
+    ),
+    st.builds(
+        Attn,
+        reduce=st.sampled_from(["mean", "median", "max", "inverse-std"]),
+        block=st.none() | st.integers(0, 40),
+    ),
+    st.builds(Exit, number=st.none() | st.integers(1, 40)),
+    st.builds(ExitMean, exits=st.none() | st.integers(1, 40)),
+    st.builds(ExitDepth, exits=st.none() | st.integers(1, 40)),
+)
+
+
+@given(_METHODS)
+def test_a_spec_is_read_back_as_the_method_that_wrote_it(method):
+    assert parse(str(method)) == method
+
+
+@given(_METHODS, st.integers(1, 40))
+def test_a_resolved_method_names_all_its_settings_and_stays_what_it_is(method, depth):
+    card = ModelCard("net", depth=depth, grid=(2, 2), exits=True)
+    try:
+        resolved = method.resolve(card)
+    except UsageError:
+        return
+    assert "None" not in repr(resolved)
+    assert resolved.resolve(card) == resolved == parse(str(resolved), card)
+
+
+@given(_METHODS, st.integers(2, 40), st.integers(2, 40))
+def test_a_limited_method_reads_no_deeper_than_its_limit(method, depth, limit):
+    card = ModelCard("net", depth=depth, grid=(2, 2), exits=True)
+    try:
+        method.resolve(card)
+    except UsageError:
+        return
+    limited = method.limited(card, min(limit, depth))
+    from fiqa.evidence import last_block
+
+    assert max(last_block(name, depth) for name in limited.needs()) < limit
+
+
+@pytest.mark.parametrize(
+    ("spec", "canonical"),
+    [
+        ("vitnt", "vitnt:alpha=8,weighting=last,norm=final"),
+        ("vitnt:blocks=0,1,2,8", "vitnt:blocks=0-2,8,alpha=8,weighting=last,norm=final"),
+        ("vitnt:blocks=0-3,alpha=3.5", "vitnt:blocks=0-3,alpha=3.5,weighting=last,norm=final"),
+        ("vitnt:blocks=all", "vitnt:alpha=8,weighting=last,norm=final"),
+        (" attn ", "attn:reduce=mean"),
+        ("attn:reduce=inverse-std", "attn:reduce=inverse-std"),
+        ("exit:7", "exit:7"),
+        ("exit:number=7", "exit:7"),
+        ("exit-mean", "exit-mean"),
+        ("exit-depth:exits=6", "exit-depth:exits=6"),
+    ],
+)
+def test_specs_have_one_canonical_text(spec, canonical):
+    assert str(parse(spec)) == canonical
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("vitt", "Did you mean 'vitnt'"),
+        ("atn", "Did you mean 'attn'"),
+        ("exit_depth", "Did you mean 'exit-depth'"),
+        ("", "no method ''"),
+        ("vitnt:weigting=last", "Did you mean 'weighting'"),
+        ("attn:reduction=max", "Did you mean 'reduce'"),
+        ("exit-mean:number=3", "no option of exit-mean 'number'"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest(spec, message):
+    with pytest.raises(UnknownName, match=message):
+        parse(spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("vitnt:alpha=0", "alpha must be a positive number, but got 0"),
+        ("vitnt:alpha=-1", "alpha must be a positive"),
+        ("vitnt:alpha=nan", "alpha of vitnt must be a number"),
+        ("vitnt:alpha=inf", "alpha of vitnt must be a number"),
+        ("vitnt:alpha=x", "alpha of vitnt must be a number, but got 'x'"),
+        ("vitnt:blocks=4", "two or more ascending"),
+        ("vitnt:blocks=4,2", "two or more ascending"),
+        ("vitnt:blocks=2,2", "two or more ascending"),
+        ("vitnt:blocks=5-2", "two or more ascending"),
+        ("vitnt:blocks=a-b", "such as 0-11 or 0,4,8, but got 'a-b'"),
+        ("vitnt:blocks=", "option blocks of vitnt must have a value"),
+        ("vitnt:blocks=0-99999999999", "such as 0-11"),
+        ("vitnt:weighting=first", "weighting must be one of uniform, last, mean, but got 'first'"),
+        ("vitnt:norm=l2", "norm must be one of final, none"),
+        ("vitnt:0-11", "option=value, but got '0-11'"),
+        ("attn:reduce=sum", "reduce must be one of mean, median, max, inverse-std"),
+        ("attn:block=1.5", "block of attn must be a whole number"),
+        ("exit:x", "number of exit must be a whole number, but got 'x'"),
+        ("exit:1,2", "whole number"),
+    ],
+)
+def test_a_bad_option_is_refused_with_what_is_allowed(spec, message):
+    with pytest.raises(UsageError, match=message):
+        parse(spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("vitnt:blocks=0-12", "go up to 11 in net"),
+        ("attn:block=12", "from 0 to 11 in net, but got 12"),
+        ("attn:block=-1", "from 0 to 11"),
+        ("exit:0", "from 1 to 12 in net, but got 0"),
+        ("exit:13", "from 1 to 12"),
+        ("exit-mean:exits=13", "from 1 to 12"),
+        ("exit-depth:exits=0", "from 1 to 12"),
+    ],
+)
+def test_a_depth_that_the_model_does_not_have_is_refused(spec, message):
+    with pytest.raises(UsageError, match=message):
+        parse(spec, CARD)
+
+
+@pytest.mark.parametrize("spec", ["exit:1", "exit-mean", "exit-depth"])
+def test_exits_of_a_plain_recogniser_are_refused(spec):
+    with pytest.raises(UsageError, match="recogniser does not have; use vitnt or attn"):
+        parse(spec, TRAINING_FREE)
+
+
+def test_one_block_has_no_transition():
+    with pytest.raises(UsageError, match="only one"):
+        parse("vitnt", ModelCard("shallow", depth=1, grid=(2, 2)))
+
+
+def test_what_a_spec_leaves_open_comes_from_the_model():
+    card = ModelCard("b", depth=24, grid=(14, 14), defaults={"vitnt": "vitnt:blocks=0-19,weighting=mean"})
+    assert str(parse("vitnt", card)) == "vitnt:blocks=0-19,alpha=8,weighting=mean,norm=final"
+    assert str(parse("vitnt:blocks=0-3", card)) == "vitnt:blocks=0-3,alpha=8,weighting=mean,norm=final"
+
+
+def test_the_registry_holds_the_methods_of_the_three_papers():
+    assert {"vitnt", "attn", "exit", "exit-mean", "exit-depth"} <= set(methods.METHODS)
+    for method in methods.METHODS.values():
+        assert method.summary
+        assert "arXiv" in method.source
+
+
+# ---------------------------------------------------------------- evidence in any shape
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 6), st.integers(1, 5), st.integers(1, 5), st.integers(2, 5), st.integers(0, 2**32 - 1))
+def test_the_scores_of_a_crop_do_not_depend_on_its_neighbours(n, rows, columns, depth, seed):
+    rng = np.random.default_rng(seed)
+    card = ModelCard("net", depth=depth, grid=(rows, columns), exits=True)
+    specs = ["vitnt:weighting=mean", "vitnt:weighting=uniform", "attn", "exit-depth"]
+    resolved = [parse(spec, card) for spec in specs]
+    arrays = {
+        name: rng.random((n,) if name.startswith("exit") else (n, rows * columns), dtype=np.float32)
+        for name in needs(resolved)
+    }
+    order = rng.permutation(n)
+    whole, shuffled = (
+        Evidence({k: v[o] for k, v in arrays.items()}, card.grid) for o in (np.arange(n), order)
+    )
+    for method in resolved:
+        scores = method.score(whole)
+        assert scores.shape == (n,)
+        assert scores.dtype == np.float32
+        np.testing.assert_array_equal(method.score(shuffled), scores[order])
+        patch_map = method.patch_map(whole)
+        assert patch_map is None or patch_map.shape == (n, rows, columns)

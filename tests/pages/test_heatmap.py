@@ -1,0 +1,104 @@
+"""Overlays: colours mean the values, one scale for all, and the words are on the picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fiqa.errors import UsageError
+from fiqa.pages import COLOURS, colour_range, colours, overlay, sheet
+
+CROP = np.full((112, 112, 3), 128, np.uint8)
+MAP = np.linspace(-1, 3, 196, dtype=np.float32).reshape(14, 14)
+
+
+def test_lightness_rises_all_the_way() -> None:
+    linear = (COLOURS / 255.0) ** 2.2
+    luminance = linear @ (0.2126, 0.7152, 0.0722)
+    assert (np.diff(luminance) > -1e-3).all()
+    assert luminance[0] < 0.02
+    assert luminance[-1] > 0.9
+
+
+def test_colours_clip_at_the_ends_and_a_flat_map_is_no_error() -> None:
+    np.testing.assert_array_equal(colours([-9.0, 0.0, 1.0, 9.0], 0, 1), COLOURS[[0, 0, 255, 255]])
+    np.testing.assert_array_equal(colours([4.0], 4, 4), COLOURS[[0]])
+
+
+def test_one_scale_over_several_maps() -> None:
+    assert colour_range([MAP, MAP + 2]) == (-1.0, 5.0)
+    with pytest.raises(UsageError):
+        colour_range([])
+
+
+def test_each_patch_shows_the_colour_of_its_value() -> None:
+    size = 14 * 16
+    picture = np.asarray(overlay(CROP, MAP, vmin=-1, vmax=3, size=size, opacity=1.0))
+    centres = picture[8:size:16, 8:size:16]
+    np.testing.assert_array_equal(centres, colours(MAP, -1, 3))
+
+
+def test_without_opacity_the_face_is_left() -> None:
+    picture = np.asarray(overlay(CROP, MAP, vmin=-1, vmax=3, size=112, opacity=0))
+    np.testing.assert_array_equal(picture[:112, :112], CROP)
+
+
+def test_colour_bar_runs_from_top_to_bottom() -> None:
+    picture = np.asarray(overlay(CROP, MAP, vmin=-1, vmax=3, size=256))
+    np.testing.assert_array_equal(picture[[0, 255], 256 + 8], COLOURS[[255, 0]])
+
+
+def test_label_is_written_below_the_face() -> None:
+    plain = overlay(CROP, MAP, vmin=0, vmax=1)
+    labelled = overlay(CROP, MAP, vmin=0, vmax=1, label="attn 0.1234")
+    other = overlay(CROP, MAP, vmin=0, vmax=1, label="attn 0.1235")
+    assert plain.width == labelled.width
+    assert labelled.height > plain.height
+    strip = np.asarray(labelled)[plain.height :]
+    assert (strip < 100).any()
+    assert (strip != np.asarray(other)[plain.height :]).any()
+    np.testing.assert_array_equal(np.asarray(labelled)[: plain.height], np.asarray(plain))
+
+
+def test_a_long_or_strange_label_stays_on_one_line() -> None:
+    picture = overlay(CROP, MAP, vmin=0, vmax=1, label="new\nline é 日本 " + "x" * 500)
+    assert picture.size == overlay(CROP, MAP, vmin=0, vmax=1, label="a").size
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"patch_map": MAP.ravel()},
+        {"patch_map": MAP * np.nan},
+        {"patch_map": np.zeros((0, 3))},
+        {"vmin": 2.0, "vmax": 1.0},
+        {"vmax": np.inf},
+        {"size": 3},
+        {"opacity": 2.0},
+    ],
+)
+def test_wrong_arguments_are_refused(change: dict[str, object]) -> None:
+    arguments: dict = {"patch_map": MAP, "vmin": 0.0, "vmax": 1.0, **change}
+    with pytest.raises(UsageError):
+        overlay(CROP, **arguments)
+
+
+def test_sheet_places_every_picture_whole() -> None:
+    pictures = [overlay(CROP, MAP + i, vmin=-1, vmax=6, label=str(i), size=100 + 20 * i) for i in range(3)]
+    out = np.asarray(sheet([pictures[:2], pictures[2:]], columns=["attn", "vitnt"], labels=["a", "b"]))
+    for picture in pictures:
+        wanted = np.asarray(picture)
+        h, w = wanted.shape[:2]
+        places = np.argwhere(
+            (out[: out.shape[0] - h + 1, : out.shape[1] - w + 1] == wanted[0, 0]).all(axis=2)
+        )
+        assert any((out[y : y + h, x : x + w] == wanted).all() for y, x in places)
+
+
+@pytest.mark.parametrize("titles", [{"columns": ["a"]}, {"labels": ["a", "b"]}])
+def test_sheet_checks_its_titles(titles: dict[str, list[str]]) -> None:
+    picture = overlay(CROP, MAP, vmin=0, vmax=1)
+    with pytest.raises(UsageError):
+        sheet([[picture, picture]], **titles)
+    with pytest.raises(UsageError):
+        sheet([])
