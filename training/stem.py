@@ -34,7 +34,7 @@ def maps(stem: ConvNeXtStem, images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def edgeface_stem(path: Path) -> dict[str, Tensor]:
-    """Weights of EdgeFace-XS's stages 0 to 2 as `fiqa.network.stems.ConvNeXtStem` names them, SDTA left out.
+    """Weights of EdgeFace-XS's stages 0 to 2, named as in `fiqa.network.stems.ConvNeXtStem`, SDTA left out.
 
     LayerScale is folded into ``fc2``. BSD-3, so a model card must name it.
     """
