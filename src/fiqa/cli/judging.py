@@ -56,12 +56,6 @@ Threads = Annotated[int | None, typer.Option(min=1, help="Processors to use. [de
 Heads = Annotated[int | None, typer.Option(min=1, help="Attention heads of a checkpoint that is no preset.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module to the command line."""
-    for command in (evaluate, calibrate, validate, datasets):
-        app.command()(command)
-
-
 def evaluate(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for results and report.html.")],
     dataset: DatasetOption = None,

@@ -1,0 +1,75 @@
+"""``fiqa explain`` and ``fiqa demo``: images in → overlays and a page out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .common import (
+    SOME_NOT_SCORED,
+    Align,
+    Engine,
+    Heads,
+    Landmarks,
+    Methods,
+    Model,
+    Threads,
+    announce,
+    make_scorer,
+    with_progress,
+    with_reasons,
+)
+from .tables import print_table
+
+
+def explain(
+    images: Annotated[list[str], typer.Argument(help="Images, folders, globs, @LIST, or -.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the overlays and index.html.")],
+    method: Methods = None,
+    model: Model = "default",
+    align: Align = "auto",
+    engine: Engine = "auto",
+    threads: Threads = None,
+    heads: Heads = None,
+    landmarks: Landmarks = None,
+) -> None:
+    """Draw which part of each face counts: one overlay per image and method, and a page that shows them."""
+    from ..pages.explanation import write_page
+    from ..pipeline import sources
+
+    scorer = make_scorer(
+        model=model,
+        methods=method,
+        engine=engine,
+        align=align,
+        threads=threads,
+        heads=heads,
+        landmarks=landmarks,
+    )
+    found = sources.expand(images)
+    qualities = list(with_reasons(with_progress(scorer.stream(found), len(found))))
+    page = write_page(qualities, scorer, output)
+    print(page)
+    if not all(quality.ok for quality in qualities):
+        raise typer.Exit(SOME_NOT_SCORED)
+
+
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the overlays.")] = Path(
+        "out/demo"
+    ),
+    threads: Threads = None,
+) -> None:
+    """Score the example photographs with the embedded model and draw their overlays."""
+    from ..examples.portraits import example_paths
+    from ..pages.explanation import write_page
+
+    scorer = make_scorer(threads=threads)
+    announce(scorer, None)
+    qualities = list(scorer.stream(example_paths()))
+    print_table(qualities, scorer)
+    print(write_page(qualities, scorer, output))
+    if not all(quality.ok for quality in qualities):
+        raise typer.Exit(SOME_NOT_SCORED)
