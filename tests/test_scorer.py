@@ -26,7 +26,7 @@ from fiqa.errors import DataError, FiqaError, MissingExtra, UnknownName, UsageEr
 from fiqa.examples import example_crops, example_paths
 from fiqa.faces import LandmarksCsv, align
 from fiqa.images import load
-from fiqa.methods import needs, parse
+from fiqa.methods import Attn, needs, parse
 from fiqa.types import Face
 
 SHALLOW = ("vitnt:blocks=0,1", "attn:block=0")  # any network has these, and they take few blocks
@@ -454,3 +454,34 @@ def test_a_single_method_may_be_given_as_text(scorer, faces):
     single = Scorer(methods=SHALLOW[1], engine="onnxruntime", threads=1)
     quality: Quality = single.score(faces[0])
     assert dict(quality.raw) == {SHALLOW[1]: pytest.approx(scorer.score(faces[0]).raw[SHALLOW[1]], rel=1e-5)}
+
+
+def test_a_scorer_says_what_it_is_and_calibrates_what_it_gave():
+    scorer = Scorer(threads=1, engine="onnxruntime", methods=["attn"])
+    assert repr(scorer).startswith(f"Scorer({scorer.card.name} on onnxruntime fp32: attn:reduce=mean,block=7")
+    quality = scorer.score(example_paths()[0])
+    assert quality.scored_by == "attn"
+    raw = scorer.score_crops(quality.crop[None])
+    assert scorer.calibrate(raw)[0] == pytest.approx(quality.score, abs=0.01)
+
+
+def test_a_stream_keeps_what_it_is_told_to():
+    scorer = Scorer(threads=1, engine="onnxruntime", methods=["attn"])
+    crop = example_crops()[0]
+    light, whole = (next(scorer.stream([crop], keep=keep)) for keep in ((), ("maps", "crop")))
+    assert light == whole
+    assert light.crop is None
+    assert not light.maps
+    assert whole.crop is not None
+    assert "attn" in whole.maps
+    assert next(scorer.stream([crop], keep=("crop",))).crop is not None
+
+
+def test_a_method_may_be_given_as_an_object():
+    with_text, with_object = (
+        Scorer(threads=1, engine="onnxruntime", methods=[method]) for method in ("attn", Attn())
+    )
+    crops = example_crops()
+    np.testing.assert_array_equal(
+        with_text.score_crops(crops)["attn"], with_object.score_crops(crops)["attn:reduce=mean"]
+    )

@@ -18,7 +18,7 @@ def test_a_face_keeps_its_landmarks_as_float32():
     face = Face((10, 20, 30, 60), POINTS, 0.9)
     assert face.landmarks.dtype == np.float32
     assert face.area == 800
-    assert Face((30, 20, 10, 60), POINTS).area == 0
+    assert face.eye_distance == pytest.approx(8**0.5)
     with pytest.raises(dataclasses.FrozenInstanceError):
         face.confidence = 1.0
 
@@ -27,6 +27,59 @@ def test_a_face_keeps_its_landmarks_as_float32():
 def test_a_face_has_five_finite_landmarks(points):
     with pytest.raises(UsageError, match="five finite"):
         Face((0, 0, 1, 1), points)
+
+
+@pytest.mark.parametrize(
+    "box", [(30, 20, 10, 60), (0, 9, 1, 1), (0, 0, 1), (0, 0, np.inf, 1), (np.nan, 0, 1, 1)]
+)
+def test_a_box_has_four_finite_ordered_sides(box):
+    with pytest.raises(UsageError, match=r"box must be finite \(left, top, right, bottom\), but got"):
+        Face(box, POINTS)
+
+
+@pytest.mark.parametrize("confidence", [-0.1, 3, np.nan])
+def test_a_confidence_lies_between_0_and_1(confidence):
+    with pytest.raises(UsageError, match=r"confidence must be in \[0, 1\], but got"):
+        Face((0, 0, 1, 1), POINTS, confidence)
+
+
+def test_faces_are_equal_if_all_of_them_is():
+    face = Face((0, 0, 1, 1), POINTS, 0.5)
+    assert face == Face((0, 0, 1, 1), POINTS.copy(), 0.5)
+    assert len({face, Face((0, 0, 1, 1), POINTS.copy(), 0.5)}) == 1
+    assert face != Face((0, 0, 1, 1), POINTS + 1, 0.5)
+    assert face != Face((0, 0, 1, 2), POINTS, 0.5)
+    assert face != "a face"
+
+
+def test_a_quality_survives_its_json_with_and_without_arrays():
+    quality = Quality(
+        "ok",
+        score=87.25,
+        scored_by="attn",
+        raw={"attn": -0.5},
+        path="a.jpg",
+        face=Face((0, 0, 1, 1), POINTS, 0.5),
+        used={"attn": "attn:reduce=mean,block=7"},
+        maps={"attn": np.ones((2, 3), np.float32)},
+        embedding=np.arange(3, dtype=np.float32),
+        crop=np.zeros((112, 112, 3), np.uint8),
+    )
+    light = json.loads(json.dumps(quality.to_dict(), allow_nan=False))
+    assert not {"maps", "crop", "embedding"} & set(light)
+    assert Quality.from_dict(light) == quality
+    whole = Quality.from_dict(json.loads(json.dumps(quality.to_dict(arrays=True), allow_nan=False)))
+    assert whole == quality
+    for got, want in ((whole.patch_map("attn"), quality.patch_map("attn")), (whole.crop, quality.crop)):
+        assert got.dtype == want.dtype
+        np.testing.assert_array_equal(got, want)
+    assert Quality.from_dict(Quality("missing", path="b", reason="gone").to_dict()).reason == "gone"
+
+
+def test_a_quality_says_what_it_is_in_a_line():
+    text = repr(Quality("ok", score=87.25, scored_by="attn", raw={"attn": -0.5}, path="a.jpg"))
+    assert text == "Quality(ok, 87.2 by attn, attn=-0.5, path='a.jpg')"
+    assert repr(Quality("missing", reason="gone")) == "Quality(missing, reason='gone')"
 
 
 @pytest.mark.parametrize("status", STATUSES)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from dataclasses import KW_ONLY, asdict, dataclass, field, fields
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,13 @@ ImageArray = NDArray[np.uint8]
 CROP_SIZE = 112
 CROP_SHAPE = (CROP_SIZE, CROP_SIZE, 3)  # of a crop: rows, columns, RGB
 
-STATUSES = ("ok", "no_face", "unreadable", "too_large", "missing")
+Status = Literal["ok", "no_face", "unreadable", "too_large", "missing", "failed"]
+STATUSES: tuple[str, ...] = get_args(Status)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Face:
-    """One detected face.
+    """One face in a photo; two are equal if all that is known of them is.
 
     Attributes:
         box: (left, top, right, bottom) in pixels of the upright image.
@@ -40,13 +41,39 @@ class Face:
         landmarks = np.asarray(self.landmarks, dtype=np.float32)
         if landmarks.shape != (5, 2) or not np.isfinite(landmarks).all():
             raise UsageError(f"landmarks must be five finite (x, y) points, but got shape {landmarks.shape}")
+        box = tuple(float(side) for side in self.box)
+        if len(box) != 4 or not np.isfinite(box).all() or box[0] > box[2] or box[1] > box[3]:
+            raise UsageError(f"box must be finite (left, top, right, bottom), but got {self.box}")
+        if not 0 <= self.confidence <= 1:
+            raise UsageError(f"confidence must be in [0, 1], but got {self.confidence}")
+        object.__setattr__(self, "box", box)
         object.__setattr__(self, "landmarks", landmarks)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Face) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash((self.box, self.confidence))
 
     @property
     def area(self) -> float:
         """Area of the box in square pixels."""
         left, top, right, bottom = self.box
-        return max(0.0, right - left) * max(0.0, bottom - top)
+        return (right - left) * (bottom - top)
+
+    @property
+    def eye_distance(self) -> float:
+        """Distance between the eyes in pixels of the upright photo."""
+        return float(np.linalg.norm(self.landmarks[1] - self.landmarks[0]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field as JSON values; :meth:`from_dict` is the inverse."""
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Face:
+        """A face from what :meth:`to_dict` gave."""
+        return cls(**{**values, "box": tuple(values["box"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +136,18 @@ class ModelCard:
             raise DataError(f"this is no model card: {error}") from error
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Quality:
-    """The result for one face, or for one input that gave none.
+    """The result for one face, or for one input that gave none; equality leaves the arrays aside.
 
     Attributes:
-        status: ``"ok"``, ``"no_face"``, ``"unreadable"``, ``"too_large"`` or ``"missing"``.
+        status: ``"ok"``, ``"no_face"``, ``"unreadable"``, ``"too_large"``, ``"missing"``, or ``"failed"`` for
+            what is not the image's fault (out of memory, a network that gives no finite number).
         score: calibrated quality in [0, 100], higher = better; None unless ``ok``, and None for a model that
             has no calibration profile.
+        scored_by: the method spec as given whose raw number became ``score``; None where there is no score.
         raw: method spec as given → the paper's own number, higher = better.
-        reason: one sentence on why there is no score; empty if there is one.
+        reason: one sentence on why there is no score, or a remark; empty otherwise.
         path: the input's path, if it had one.
         face: where the face is in the upright photo; None for an input that was already a crop.
         face_index: 0 for the largest face, 1 for the next, …
@@ -129,16 +158,18 @@ class Quality:
     """
 
     status: str
+    _: KW_ONLY
     score: float | None = None
+    scored_by: str | None = None
     raw: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
     path: str | None = None
     face: Face | None = None
     face_index: int = 0
     used: Mapping[str, str] = field(default_factory=dict)
-    maps: Mapping[str, FloatArray] = field(default_factory=dict, repr=False)
-    embedding: FloatArray | None = field(default=None, repr=False, compare=False)
-    crop: ImageArray | None = field(default=None, repr=False, compare=False)
+    maps: Mapping[str, FloatArray] = field(default_factory=dict, compare=False)
+    embedding: FloatArray | None = field(default=None, compare=False)
+    crop: ImageArray | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -146,10 +177,42 @@ class Quality:
         if self.score is not None and not 0 <= self.score <= 100:
             raise UsageError(f"score must be in [0, 100], but got {self.score}")
 
+    def __repr__(self) -> str:
+        said = [self.status, *([f"{self.score:.1f} by {self.scored_by}"] if self.score is not None else [])]
+        said += [f"{spec}={value:.6g}" for spec, value in self.raw.items()]
+        said += [f"{name}={value!r}" for name in ("path", "reason") if (value := getattr(self, name))]
+        return f"Quality({', '.join(said)})"
+
     @property
     def ok(self) -> bool:
         """Whether the face was scored."""
         return self.status == "ok"
+
+    def to_dict(self, *, arrays: bool = False) -> dict[str, Any]:
+        """The result as JSON values; :meth:`from_dict` is the inverse.
+
+        Args:
+            arrays: with patch maps, embedding and crop, as nested lists.
+        """
+        left_out = () if arrays else ("maps", "embedding", "crop")
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name not in left_out}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Quality:
+        """A result from what :meth:`to_dict` gave."""
+        face, maps = values.get("face"), values.get("maps", {})
+        arrays = {
+            name: None if values.get(name) is None else np.asarray(values[name], dtype)
+            for name, dtype in (("embedding", np.float32), ("crop", np.uint8))
+        }
+        return cls(
+            **{
+                **values,
+                **arrays,
+                "face": None if face is None else Face.from_dict(face),
+                "maps": {spec: np.asarray(one, np.float32) for spec, one in maps.items()},
+            }
+        )
 
     def patch_map(self, method: str) -> FloatArray:
         """(rows, columns) float32 map of a method, higher = more useful; UsageError if it has none."""
@@ -160,11 +223,23 @@ class Quality:
             raise UsageError(f"no patch map of {method!r} here; maps: {have}") from None
 
 
+def _plain(value: Any) -> Any:
+    """``value`` as JSON knows it."""
+    if isinstance(value, Face):
+        return value.to_dict()
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, tuple | list) else value
+
+
 def check_crops(crops: Any) -> ImageArray:
     """``crops`` as uint8 (B, 112, 112, 3), or UsageError with what was got instead."""
     array = np.asarray(crops)
+    one = "; of a single crop give crop[None]" if array.shape == CROP_SHAPE else ""
     if array.dtype != np.uint8 or array.ndim != 4 or array.shape[1:] != CROP_SHAPE:
         raise UsageError(
-            f"crops must be uint8 of shape (B, 112, 112, 3), RGB, but got {array.dtype} {array.shape}"
+            f"crops must be uint8 of shape (B, 112, 112, 3), RGB, but got {array.dtype} {array.shape}{one}"
         )
     return array

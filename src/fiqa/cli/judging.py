@@ -273,7 +273,14 @@ def validate(
             raise unknown("degradation", name, DEGRADATIONS)
     cost = None if method else candidates(find(model, heads=heads).card)
     specs = method or list(cost or ())
-    scorer = Scorer(model, specs, engine=engine, align=align, threads=threads, heads=heads)
+    scorer = Scorer(
+        model,
+        specs,
+        engine=engine,
+        align=_one_of("align", align, ("auto", "none", "detect")),
+        threads=threads,
+        heads=heads,
+    )
     paths = sources.expand(images)
     if len(paths) > limit:
         paths = [paths[place] for place in np.linspace(0, len(paths) - 1, limit).round().astype(int)]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from .. import specs
-from ..errors import unknown
+from ..errors import UsageError, unknown
 from ..evidence import Evidence
 from ..types import FloatArray, ModelCard
 
@@ -28,10 +28,14 @@ class Method:
     summary: ClassVar[str]
     source: ClassVar[str]
     least_depth: ClassVar[int] = 1  # blocks without which it says nothing
+    needs_exits: ClassVar[bool] = False  # whether it reads what a ViT-FIQA network regresses
     positional: ClassVar[str | None] = None  # the option that needs no name, as in exit:7
 
     def __init_subclass__(cls) -> None:
-        METHODS[cls.name] = cls
+        other = METHODS.setdefault(cls.name, cls)
+        if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise UsageError(f"a method called {cls.name!r} is there already, from {other.__module__}")
+        METHODS[cls.name] = cls  # the same class made again, as dataclass(slots=True) does
 
     def __str__(self) -> str:
         options = [

@@ -22,6 +22,7 @@ class Exit(Method):
     name: ClassVar[str] = "exit"
     summary: ClassVar[str] = "quality regressed after a given number of blocks, as in exit:7; ViT-FIQA models"
     source: ClassVar[str] = "EX-FIQA, arXiv 2604.22842; ViT-FIQA, arXiv 2508.13957"
+    needs_exits: ClassVar[bool] = True
     positional: ClassVar[str | None] = "number"
 
     number: int | None = specs.option(None, read=specs.whole, expects="a whole number")
@@ -56,6 +57,7 @@ class ExitMean(Method):
     name: ClassVar[str] = "exit-mean"
     summary: ClassVar[str] = "mean of the qualities at all exits; ViT-FIQA models"
     source: ClassVar[str] = "EX-FIQA-F, arXiv 2604.22842"
+    needs_exits: ClassVar[bool] = True
 
     exits: int | None = specs.option(None, read=specs.whole, expects="a whole number")
 

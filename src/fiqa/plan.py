@@ -1,0 +1,115 @@
+"""Method specs, a model's card and a profile in → what one pass must give and how it becomes scores out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import evidence as names
+from . import methods as registry
+from .errors import UsageError
+from .evidence import Evidence
+from .methods import Method
+from .types import FloatArray, ModelCard
+
+if TYPE_CHECKING:
+    from .calibration import Calibration, Profile
+
+DEFAULT_METHODS = ("vitnt", "attn", "exit-depth")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is computed of each crop.
+
+    Attributes:
+        methods: spec as given → resolved method.
+        embedding: whether the recognition embedding is read too.
+        scored_by: the spec whose calibrated value is the score; None where nothing is calibrated.
+        calibration: what calibrates it.
+    """
+
+    methods: Mapping[str, Method]
+    embedding: bool = False
+    scored_by: str | None = None
+    calibration: Calibration | None = None
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Names of the evidence that one shared pass must give."""
+        extra = (names.EMBEDDING,) if self.embedding else ()
+        return (*registry.needs(list(self.methods.values())), *extra)
+
+    @property
+    def used(self) -> dict[str, str]:
+        """Spec as given → the fully resolved spec."""
+        return {spec: str(method) for spec, method in self.methods.items()}
+
+    def raw(self, evidence: Evidence) -> dict[str, FloatArray]:
+        """Spec as given → (B,) float32, higher = better."""
+        return {
+            spec: np.asarray(method.score(evidence), dtype=np.float32)
+            for spec, method in self.methods.items()
+        }
+
+    def maps(self, evidence: Evidence) -> dict[str, FloatArray]:
+        """Spec as given → (B, rows, columns) float32, of the methods that have a map."""
+        maps = {spec: method.patch_map(evidence) for spec, method in self.methods.items()}
+        return {spec: values for spec, values in maps.items() if values is not None}
+
+    def scores(self, raw: Mapping[str, FloatArray]) -> FloatArray | None:
+        """(B,) in [0, 100], higher = better; None where nothing is calibrated."""
+        if self.calibration is None or self.scored_by is None:
+            return None
+        return self.calibration(raw[self.scored_by])
+
+    def limited(self, card: ModelCard, depth: int) -> Plan:
+        """The same plan, reading the first ``depth`` blocks at most."""
+        return replace(
+            self, methods={spec: method.limited(card, depth) for spec, method in self.methods.items()}
+        )
+
+    def calibrated(self, card: ModelCard, profile: Profile | None, *, given: bool) -> Plan:
+        """The same plan with what the profile calibrates, by preference the method that the card scores with.
+
+        Raises:
+            UsageError: the profile was ``given`` by the caller and calibrates none of the methods.
+        """
+        if profile is None:
+            return self
+        main = card.defaults.get("score", card.score)
+        used = self.used
+        for spec in sorted(used, key=lambda spec: spec.partition(":")[0] != main.partition(":")[0]):
+            if (calibration := profile.calibrations.get(used[spec])) is not None:
+                return replace(self, scored_by=spec, calibration=calibration)
+        if given:
+            have = ", ".join(profile.calibrations)
+            raise UsageError(f"the profile calibrates {have}, but none of {', '.join(used.values())}")
+        return self
+
+
+def make(methods: Sequence[str | Method] | None, card: ModelCard, *, embedding: bool) -> Plan:
+    """The plan of ``methods``, or of the default ones that the model can answer.
+
+    Raises:
+        UsageError: a method or the embedding that the model can't give.
+    """
+    if embedding and not card.embedding:
+        raise UsageError(f"{card.name} has no recognition head, so it gives no embedding")
+    if methods is None:
+        methods = DEFAULT_METHODS if card.exits else DEFAULT_METHODS[:2]
+    specs = dict.fromkeys(methods)
+    return Plan(methods={str(spec): registry.parse(spec, card) for spec in specs}, embedding=embedding)
+
+
+def profile_of(given: Profile | str | os.PathLike[str] | None, shipped: Profile | None) -> Profile | None:
+    """The profile to use: the caller's, read if it is a path, or the one that ships with the model."""
+    if given is None:
+        return shipped
+    from .calibration import Profile
+
+    return given if isinstance(given, Profile) else Profile.load(given)
