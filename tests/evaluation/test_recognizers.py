@@ -26,7 +26,6 @@ from fiqa.evaluation.recognizers import (
     PrecomputedEmbeddings,
     Preprocess,
     VectorCache,
-    embed_crops,
     open_recognizer,
     preprocess_named,
 )
@@ -411,9 +410,9 @@ def test_the_judge_on_the_first_fold_of_lfw(shared: Path, tmp_path: Path) -> Non
             (tmp_path / name).write_bytes(tar.extractfile(members[name]).read())
     (tmp_path / "pairs.txt").write_text("\n".join(["1\t300", *lines]))
     data = read_pairs(tmp_path)
-    crops = (np.asarray(Image.open(path)) for path in data.images)
+    crops = np.stack([np.asarray(Image.open(path)) for path in data.images])
     judge = open_recognizer(f"{shared / 'models' / 'mobilefacenet_ms1m.onnx'}:preprocess=imagenet", threads=1)
-    similarity = cosine_similarity(embed_crops(judge, crops), data.pairs)
+    similarity = cosine_similarity(judge.embed(crops), data.pairs)
     accuracy = ((similarity >= 0.27) == data.is_genuine).mean()  # the threshold that the ten folds choose
     assert accuracy == pytest.approx(0.988, abs=0.004)
 
@@ -483,50 +482,6 @@ def test_flip_fusion_is_the_mean_of_both() -> None:
     expected = (inner.embed(crops) + inner.embed(crops[:, :, ::-1])) / 2
     np.testing.assert_array_equal(fused, expected)
     assert FlipFusion(inner).identity != inner.identity
-
-
-def test_embed_crops_in_order_with_progress_and_cache(tmp_path: Path) -> None:
-    crops = random_crops(10)
-    stream = np.concatenate([crops, crops[:3]])
-    plain = Counting().embed(stream)
-    done: list[int] = []
-    np.testing.assert_array_equal(
-        embed_crops(Counting(), iter(stream), batch_size=4, progress=done.append), plain
-    )
-    assert done == [4, 8, 12, 13]
-
-    path = tmp_path / "deep" / "cache.sqlite"
-    first = Counting()
-    with VectorCache(path) as cache:
-        np.testing.assert_array_equal(embed_crops(first, stream, batch_size=4, cache=cache), plain)
-    assert first.seen == 10  # the three that came again were not run again
-    second = Counting()
-    with VectorCache(path) as cache:  # another run, other batches
-        np.testing.assert_array_equal(embed_crops(second, stream, batch_size=7, cache=cache), plain)
-        assert second.seen == 0
-        second.identity = "other weights"
-        embed_crops(second, stream, cache=cache)
-        assert second.seen == 10
-    with pytest.raises(UsageError, match="no crop"):
-        embed_crops(second, [])
-    with pytest.raises(UsageError, match="batch_size"):
-        embed_crops(second, crops, batch_size=0)
-
-
-def test_a_run_that_fails_keeps_its_finished_batches(tmp_path: Path) -> None:
-    class Failing(Counting):
-        def embed(self, crops: np.ndarray) -> np.ndarray:
-            if self.seen == 8:
-                raise KeyboardInterrupt
-            return super().embed(crops)
-
-    crops = random_crops(10)
-    with VectorCache(tmp_path / "c.sqlite") as cache, pytest.raises(KeyboardInterrupt):
-        embed_crops(Failing(), crops, batch_size=4, cache=cache)
-    resumed = Counting()
-    with VectorCache(tmp_path / "c.sqlite") as cache:
-        embed_crops(resumed, crops, batch_size=4, cache=cache)
-    assert resumed.seen == 2
 
 
 def test_cache_that_is_none(tmp_path: Path) -> None:

@@ -284,7 +284,6 @@ def crops_at(dataset: Dataset, rows: Sequence[int], align: Align | None = None) 
         labels=None,
         templates=None,
         landmarks=landmarks,
-        detector_scores=None,
     )
     return list(iter_crops(some, align))
 

@@ -91,30 +91,6 @@ def test_more_non_mated_pairs_than_there_are():
         verification.non_mated_pairs(["a", "a"], 1)
 
 
-@pytest.mark.parametrize("block", [1, 5, 1000])
-def test_all_against_all(block):
-    embeddings, subjects = _faces()
-    blocks = list(verification.all_against_all(embeddings, subjects, block))
-    first, second, similarity, is_genuine = (np.concatenate(column) for column in zip(*blocks, strict=True))
-    expected = _all_pairs(embeddings, subjects)
-    assert list(zip(first.tolist(), second.tolist(), strict=True)) == [(i, j) for i, j, *_ in expected]
-    np.testing.assert_allclose(similarity, [s for *_, s, _ in expected], atol=1e-6)
-    np.testing.assert_array_equal(is_genuine, [g for *_, g in expected])
-
-
-@pytest.mark.parametrize("round_to", [1, 7])
-def test_thresholds_over_all_pairs_without_keeping_them(round_to):
-    embeddings, subjects = _faces()
-    embeddings = np.round(embeddings, round_to)
-    scores = [np.empty(0, np.float32)]
-    scores += [s[~g] for _, _, s, g in verification.all_against_all(embeddings, subjects, 5)]
-    fmrs = [0.0, 1e-3, 0.01, 0.3, 0.9]
-    found = verification.all_against_all_thresholds(embeddings, subjects, fmrs, block=5)
-    np.testing.assert_array_equal(found, verification.thresholds_at_fmr(np.concatenate(scores), fmrs))
-    with pytest.raises(DataError, match="one subject"):
-        verification.all_against_all_thresholds(embeddings[:3], ["a"] * 3, fmrs)
-
-
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.integers(0, 12), min_size=1, max_size=40),
@@ -207,16 +183,6 @@ def test_lfw_accuracy_of_a_perfect_and_a_useless_score():
         verification.lfw_accuracy([0.1, 0.2], [0, 1], folds=1)
 
 
-def test_histogram_counts_every_comparison():
-    embeddings, subjects = _faces()
-    found = verification.score_histogram(embeddings, subjects, bins=20, block=7)
-    expected = _all_pairs(embeddings, subjects)
-    for genuine, counts in ((True, found.mated), (False, found.non_mated)):
-        np.testing.assert_array_equal(
-            counts, np.histogram([s for *_, s, g in expected if g is genuine], found.edges)[0]
-        )
-
-
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -228,7 +194,6 @@ def test_histogram_counts_every_comparison():
         (lambda: verification.mated_pairs([]), UsageError, "subjects"),
         (lambda: verification.cosine_similarity(np.ones((2, 3)), [[0, 2]]), UsageError, "2 images"),
         (lambda: verification.cosine_similarity(np.ones(3), [[0, 1]]), UsageError, r"\(n, D\)"),
-        (lambda: next(verification.all_against_all(np.ones((2, 3)), ["a"])), UsageError, "subjects has 1"),
     ],
 )
 def test_bad_input_is_one_clear_error(call, error, message):

@@ -43,7 +43,6 @@ def read_ijbc(root: str | Path, name: str = "ijb-c") -> Dataset:
         is_genuine=is_genuine,
         templates=templates,
         landmarks=numbers[:, :10].reshape(-1, 5, 2),
-        detector_scores=numbers[:, 10],
     )
 
 

@@ -89,7 +89,6 @@ class Dataset:
         templates: how images form templates, or None.
         landmarks: (n, 5, 2) float32, x then y in pixels, where the set gives them, else None: then the
             images are loose crops that must be aligned with them.
-        detector_scores: (n,) float32, the confidence the set's own detector gave, or None.
     """
 
     name: str
@@ -103,7 +102,6 @@ class Dataset:
     labels: NDArray[np.float32] | None = None
     templates: Templates | None = None
     landmarks: NDArray[np.float32] | None = None
-    detector_scores: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.images)
@@ -111,7 +109,7 @@ class Dataset:
             raise DataError(f"data set {self.name!r} has no image: check that the path is its root folder")
         if len(self.names) != n or len(set(self.names)) != n:
             raise UsageError(f"names must be {n} unique names, one an image, but got {len(self.names)}")
-        for field in ("groups", "labels", "landmarks", "detector_scores"):
+        for field in ("groups", "labels", "landmarks"):
             value = getattr(self, field)
             if value is not None and len(value) != n:
                 raise UsageError(f"{field} must have {n} entries, one an image, but got {len(value)}")

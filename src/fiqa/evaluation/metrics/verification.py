@@ -6,7 +6,7 @@ non-mated comparisons that match, FNMR the share of mated comparisons that don't
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +18,6 @@ __all__ = [
     "Accuracy",
     "OperatingPoint",
     "Roc",
-    "ScoreHistogram",
-    "all_against_all",
-    "all_against_all_thresholds",
     "cosine_similarity",
     "eer",
     "fnmr_at_fmr",
@@ -29,7 +26,6 @@ __all__ = [
     "mated_pairs",
     "non_mated_pairs",
     "roc",
-    "score_histogram",
     "threshold_at_fmr",
     "thresholds_at_fmr",
 ]
@@ -119,50 +115,6 @@ def non_mated_pairs(subjects: ArrayLike, n: int, seed: int = 0) -> NDArray[np.in
     if len(keys) > n:
         keys = np.sort(rng.choice(keys, n, replace=False))
     return np.stack([keys // n_images, keys % n_images], axis=1)
-
-
-Comparisons = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.floating], NDArray[np.bool_]]
-
-
-def all_against_all(embeddings: ArrayLike, subjects: ArrayLike, block: int = 512) -> Iterator[Comparisons]:
-    """Compare every image with every other, once, in blocks of bounded memory.
-
-    ``embeddings`` (n, D), ``subjects`` (n,). Yields ``(first, second, similarity, is_genuine)``, four (m,)
-    arrays, m at most ``block × n``; over all blocks there are n(n−1)/2 comparisons, ``first < second``.
-    """
-    x, label = l2_normalise(embeddings), _codes(subjects)
-    _same_length("embeddings", x, "subjects", label)
-    columns = np.arange(len(x))
-    for start in range(0, len(x), block):
-        rows = columns[start : start + block]
-        upper = columns[None, start:] > rows[:, None]  # (rows, columns from start on)
-        first, second = np.nonzero(upper)
-        similarity = (x[rows] @ x[start:].T)[upper]
-        first, second = first + start, second + start
-        yield first, second, similarity, label[first] == label[second]
-
-
-def all_against_all_thresholds(
-    embeddings: ArrayLike, subjects: ArrayLike, fmrs: Sequence[float], block: int = 512
-) -> NDArray[np.floating]:
-    """The thresholds of ``threshold_at_fmr`` over *all* non-mated comparisons of ``embeddings``, exact.
-
-    Only the highest scores are kept while the blocks go by: LFW has 87 million comparisons, of which those at
-    FMR 1e-3 are 87 thousand. Returns one threshold per value of ``fmrs``.
-    """
-    label = _codes(subjects)
-    count = np.bincount(label).astype(np.int64)
-    n = int((len(label) ** 2 - (count**2).sum()) // 2)
-    if n == 0:
-        raise DataError(
-            "all images are of one subject: there are no non-mated comparisons to set a threshold on."
-        )
-    accepted = [_accepted(fmr, n) for fmr in fmrs]
-    kept = np.empty(0, _floating(embeddings).dtype)
-    for _, _, similarity, is_genuine in all_against_all(embeddings, subjects, block):
-        kept = highest(np.concatenate([kept, similarity[~is_genuine]]), min(max(accepted) + 1, n))
-    descending = np.sort(kept)[::-1]
-    return np.array([_lowest_allowed(descending, k) for k in accepted], kept.dtype)
 
 
 def highest(values: NDArray[np.floating], m: int) -> NDArray[np.floating]:
@@ -305,28 +257,6 @@ def lfw_accuracy(similarity: ArrayLike, is_genuine: ArrayLike, folds: int | Arra
         np.array(accuracy),
         np.array(thresholds, np.float64),
     )
-
-
-@dataclass(frozen=True)
-class ScoreHistogram:
-    """Counts of comparison scores: ``edges`` (bins + 1,), ``mated`` (bins,) and ``non_mated`` (bins,)."""
-
-    edges: NDArray[np.float64]
-    mated: NDArray[np.int64]
-    non_mated: NDArray[np.int64]
-
-
-def score_histogram(
-    embeddings: ArrayLike, subjects: ArrayLike, bins: int = 2000, block: int = 512
-) -> ScoreHistogram:
-    """The histogram over [-1, 1] of all comparisons of ``embeddings`` (n, D), all-against-all in blocks."""
-    edges = np.linspace(-1.0, 1.0, bins + 1)
-    counts = np.zeros((2, bins), np.int64)
-    for _, _, similarity, is_genuine in all_against_all(embeddings, subjects, block):
-        clipped = np.clip(similarity, -1.0, 1.0)  # rounding may leave a cosine at 1.0000001
-        for row, part in zip(counts, (clipped[is_genuine], clipped[~is_genuine]), strict=True):
-            row += np.histogram(part, edges)[0]
-    return ScoreHistogram(edges, counts[0], counts[1])
 
 
 # --- checks, shared with the other modules of the evaluation ----------------------------------------------

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import require
 from .cache import VectorCache, content_key
+from .flip_fusion import FlipFusion
 from .onnx import OnnxNetwork, OnnxRecognizer
 from .open import open_recognizer
 from .precomputed import PrecomputedEmbeddings
-from .run import FlipFusion, embed_crops, map_crops
 from .types import PREPROCESS, Preprocess, Recognizer, preprocess_named
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ __all__ = [
     "TorchRecognizer",
     "VectorCache",
     "content_key",
-    "embed_crops",
-    "map_crops",
     "open_recognizer",
     "preprocess_named",
 ]

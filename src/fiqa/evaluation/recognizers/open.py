@@ -6,9 +6,9 @@ from pathlib import Path
 
 from ... import specs
 from ...errors import UsageError, require
+from .flip_fusion import FlipFusion
 from .onnx import OnnxRecognizer
 from .precomputed import PrecomputedEmbeddings
-from .run import FlipFusion
 from .types import Recognizer, preprocess_named
 
 _OPTIONS = {

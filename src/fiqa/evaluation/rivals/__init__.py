@@ -1,6 +1,6 @@
 """Other people's quality measures under one interface, written from their papers; users bring the weights."""
 
-from .image import DetectorScore, FaceSize, Sharpness
+from .image import DetectorScore, Sharpness
 from .recognition import (
     CRFIQA,
     SERFIQ,
@@ -11,7 +11,7 @@ from .recognition import (
     dropout_agreement,
 )
 from .registry import RIVALS, RivalInfo, open_rival
-from .types import FaceRival, Rival, score_crops
+from .types import Rival
 
 __all__ = [
     "CRFIQA",
@@ -19,8 +19,6 @@ __all__ = [
     "SERFIQ",
     "DetectorScore",
     "EmbeddingNorm",
-    "FaceRival",
-    "FaceSize",
     "GraFIQs",
     "MirrorConsistency",
     "OnnxQuality",
@@ -29,5 +27,4 @@ __all__ = [
     "Sharpness",
     "dropout_agreement",
     "open_rival",
-    "score_crops",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 from ... import specs
 from ...errors import UsageError, unknown
 from ..recognizers import PrecomputedEmbeddings, open_recognizer, preprocess_named
-from .image import DetectorScore, FaceSize, Sharpness
+from .image import DetectorScore, Sharpness
 from .recognition import CRFIQA, SERFIQ, EmbeddingNorm, GraFIQs, MirrorConsistency, OnnxQuality
 from .types import Rival
 
@@ -192,7 +192,7 @@ RIVALS: dict[str, RivalInfo] = {
         RivalInfo(
             "face-size",
             "distance between the eyes in the source photo, in pixels",
-            FaceSize.passes,
+            0,
             "faces",
             "ISO/IEC 29794-5",
             "no weights",
