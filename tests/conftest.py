@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,35 +12,80 @@ from typing import Any
 import numpy as np
 import pytest
 
+FIXTURES = Path(__file__).resolve().parent / "fixtures"
 SHARED = Path(__file__).resolve().parents[2] / "shared"
-GOLDEN_HEADS = {"fr_vit": 4, "vitfiqa_token": 4, "vitfiqa_crfiqa": 4, "vitfiqa_full": 4}
+GOLDEN_HEADS = 4  # of every reference network
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of reference material beside the checkout; the test is skipped where there is none."""
+    """The folder of research material beside the checkout; the test is skipped where there is none."""
     if not SHARED.is_dir():
-        pytest.skip("the reference material does not ship with the code")
+        pytest.skip("needs research pictures or networks, which do not ship with the code")
     return SHARED
 
 
 @pytest.fixture(scope="session")
-def golden(shared: Path) -> Callable[[str], dict[str, np.ndarray]]:
-    """name → arrays of the reference numbers of that name."""
+def golden() -> Callable[[str], dict[str, np.ndarray]]:
+    """name → arrays of the reference numbers of that name, without the weights behind them."""
 
     def arrays(name: str) -> dict[str, np.ndarray]:
-        with np.load(shared / "golden" / f"{name}.npz") as file:
-            return {key: file[key] for key in file.files}
+        with np.load(FIXTURES / f"{name}.npz") as file:
+            return {key: file[key] for key in file.files if not key.startswith("weights.")}
 
     return arrays
 
 
 @pytest.fixture(scope="session")
-def golden_vit(shared: Path) -> Callable[[str], Any]:
+def golden_config() -> Callable[[str], dict[str, Any]]:
+    """name → the config that the reference network of that name was published with."""
+
+    def config(name: str) -> dict[str, Any]:
+        with np.load(FIXTURES / f"{name}.npz") as file:
+            return json.loads(str(file["weights.config"]))
+
+    return config
+
+
+@pytest.fixture(scope="session")
+def golden_path(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """name → a checkpoint of the reference network of that name, in its published layout."""
+    folder = tmp_path_factory.mktemp("golden")
+
+    def path(name: str) -> Path:
+        file = folder / f"{name}.pt"
+        if not file.exists():
+            torch = pytest.importorskip("torch", reason="checkpoints need the extra torch")
+            torch.save({key: torch.from_numpy(value) for key, value in _weights(name).items()}, file)
+        return file
+
+    return path
+
+
+def _weights(name: str) -> dict[str, np.ndarray]:
+    """The state dict that ``tools/make_fixtures.py`` packed."""
+    with np.load(FIXTURES / f"{name}.npz") as file:
+        flat = np.ascontiguousarray(file["weights.bytes"].T).view(np.float32).ravel()
+        state, begin = {}, 0
+        for key, shape, dtype in json.loads(str(file["weights.index"])):
+            end = begin + math.prod(shape)
+            state[key] = flat[begin:end].reshape(shape).astype(dtype)
+            begin = end
+    return state
+
+
+@pytest.fixture(scope="session")
+def golden_vit(golden_path: Callable[[str], Path]) -> Callable[[str], Any]:
     """name → the network behind the reference numbers, loaded from its published layout."""
     from fiqa.network import load_checkpoint
 
-    return lambda name: load_checkpoint(shared / "golden" / f"{name}.pt", heads=GOLDEN_HEADS[name])
+    return lambda name: load_checkpoint(golden_path(name), heads=GOLDEN_HEADS)
+
+
+@pytest.fixture(scope="session")
+def published_layouts() -> dict[str, dict[str, Any]]:
+    """Name of a published checkpoint → its ``keys`` (key → shape) and, of a ViT, its ``config``."""
+    return json.loads(gzip.decompress((FIXTURES / "checkpoint_layouts.json.gz").read_bytes()))
 
 
 @pytest.fixture(scope="session")

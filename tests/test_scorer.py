@@ -372,12 +372,12 @@ def test_a_network_without_a_head_gives_no_embedding(make_vit):
 
 
 @pytest.mark.parametrize("name", ["fr_vit", "vitfiqa_token"])
-def test_a_published_checkpoint_meets_its_numbers(name, shared, golden):
+def test_a_published_checkpoint_meets_its_numbers(name, golden_path, golden):
     pytest.importorskip("torch", reason="checkpoints need the extra torch")
     arrays = golden(name)
     specs = ["attn", "vitnt:blocks=all,alpha=8,weighting=uniform"]
     scorer = Scorer(
-        shared / "golden" / f"{name}.pt",
+        golden_path(name),
         methods=specs if name == "fr_vit" else ["exit:2", "exit-mean", "exit-depth"],
         engine="torch",
         threads=1,

@@ -466,9 +466,9 @@ def test_explain_draws_the_good_and_says_why_the_bad_are_not_drawn(many, tmp_pat
     assert "broken.jpg" in page
 
 
-def test_export_writes_a_graph_that_scores(shared, golden, tmp_path):
+def test_export_writes_a_graph_that_scores(golden_path, golden, tmp_path):
     pytest.importorskip("onnxscript", reason="exporting needs the extra export")
-    checkpoint, graph = shared / "golden" / "vitfiqa_token.pt", tmp_path / "net.onnx"
+    checkpoint, graph = golden_path("vitfiqa_token"), tmp_path / "net.onnx"
     fiqa("export", graph, "--model", checkpoint, "--heads", "4", "-m", "exit:1")
     arrays = golden("vitfiqa_token")
     for number, pixels in enumerate(arrays["images_rgb"]):

@@ -108,8 +108,7 @@ def test_the_recogniser_s_published_numbers_are_met(on_golden):
     attn = method("attn")
     _meets(attn.score(evidence), arrays["attn.score"])
     _meets(attn.patch_map(evidence).reshape(len(evidence["embedding"]), -1), arrays["attn.map"])
-    _meets(evidence["embedding"], arrays["embedding"])
-    assert seen | {"attn.score", "attn.map", "embedding"} == set(arrays)
+    assert seen | {"attn.score", "attn.map"} == set(arrays)
 
 
 @pytest.mark.parametrize("mode", ["token", "crfiqa", "full"])
@@ -119,11 +118,14 @@ def test_the_exits_published_numbers_are_met(mode, on_golden):
     _meets(exits, arrays["exits"])
     _meets(method("exit-mean").score(evidence), arrays["fused_mean"])
     _meets(method("exit-depth").score(evidence), arrays["fused_depth_weighted"])
-    _meets(evidence["embedding"], arrays["embeddings"][:, -1])
-    assert set(arrays) == {"images_rgb", "exits", "embeddings", "fused_mean", "fused_depth_weighted"}
+    seen = {"images_rgb", "exits", "fused_mean", "fused_depth_weighted"}
+    if mode != "token":  # whose head is left out of the fixtures
+        _meets(evidence["embedding"], arrays["embeddings"][:, -1])
+        seen.add("embeddings")
+    assert set(arrays) == seen
 
 
-@pytest.mark.parametrize("mode", ["token", "crfiqa", "full"])
+@pytest.mark.parametrize("mode", ["crfiqa", "full"])
 def test_the_embedding_of_every_exit_is_the_published_one(mode, golden_vit, golden):
     vit, arrays = golden_vit(f"vitfiqa_{mode}"), golden(f"vitfiqa_{mode}")
     with torch.inference_mode():

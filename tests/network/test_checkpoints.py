@@ -24,9 +24,9 @@ HEADS = 4
 
 
 @pytest.fixture
-def state(shared):
+def state(golden_path):
     """The state dict of the small recogniser in CVLface layout, as published: under 'net.'."""
-    return torch.load(shared / "golden" / "fr_vit.pt", weights_only=True)
+    return torch.load(golden_path("fr_vit"), weights_only=True)
 
 
 def _save(values, folder, name="model.pt"):
@@ -56,8 +56,8 @@ _VITS = {
 
 
 @pytest.fixture(scope="module")
-def layouts(shared):
-    return json.loads((shared / "golden" / "checkpoint_layouts.json").read_text())
+def layouts(published_layouts):
+    return published_layouts
 
 
 @pytest.mark.parametrize("name", _VITS)
@@ -102,9 +102,9 @@ def test_another_network_is_no_layout_of_ours(name, layouts):
 
 
 @pytest.mark.parametrize("name", ["fr_vit", "vitfiqa_token", "vitfiqa_crfiqa", "vitfiqa_full"])
-def test_the_small_reference_networks_load_whole(name, golden_vit, shared):
+def test_the_small_reference_networks_load_whole(name, golden_vit, golden_config):
     vit = golden_vit(name)
-    published = json.loads((shared / "golden" / f"{name}.json").read_text())["config"]
+    published = golden_config(name)
     card = vit.card
     assert (card.depth, card.width, card.heads) == (published["depth"], published["embed_dim"], 4)
     assert card.exits == (name != "fr_vit")
@@ -231,8 +231,8 @@ def test_a_preset_must_be_what_the_file_is(state, tmp_path):
 # ---------------------------------------------------------------- how much is loaded
 
 
-def test_the_recognition_head_stays_out_when_no_one_asks(golden_vit, golden, shared):
-    file = shared / "golden" / "vitfiqa_crfiqa.pt"
+def test_the_recognition_head_stays_out_when_no_one_asks(golden_path, golden):
+    file = golden_path("vitfiqa_crfiqa")
     images = torch.from_numpy(golden("vitfiqa_crfiqa")["images_rgb"])
     whole, exits, blocks = (
         load_checkpoint(file, heads=HEADS, keep=keep) for keep in ("all", "exits", "blocks")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,24 +11,15 @@ from fiqa.errors import DataError, UsageError
 from fiqa.evaluation import UnreliableFMR, edc, edc_many, pair_quality
 from reference import edc_reference as reference
 
-GOLDEN = Path(__file__).resolve().parents[4] / "shared" / "golden"
 FMRS = {"1e2": 1e-2, "1e3": 1e-3, "1e4": 1e-4}
 quiet = pytest.mark.filterwarnings("ignore::fiqa.evaluation.UnreliableFMR")
-
-
-def _golden(name: str) -> dict[str, np.ndarray]:
-    path = GOLDEN / f"{name}.npz"
-    if not path.exists():
-        pytest.skip("the reference numbers are not beside this checkout")
-    with np.load(path) as stored:
-        return dict(stored)
 
 
 @quiet
 @pytest.mark.parametrize("name", ["edc", "edc_ties"])
 @pytest.mark.parametrize("target", ["1e2", "1e3"])
-def test_fixed_meets_the_reference_numbers(name, target):
-    golden = _golden(name)
+def test_fixed_meets_the_reference_numbers(name, target, golden):
+    golden = golden(name)
     quality = pair_quality(golden["quality"], golden["pairs"])
     curve = edc(quality, golden["similarity"], golden["is_genuine"], FMRS[target])
     assert curve.threshold == golden[f"fixed_threshold_{target}"]
@@ -51,8 +41,8 @@ def _argsort_as_when_stored(quality: np.ndarray) -> bool:
 
 @quiet
 @pytest.mark.parametrize("target", FMRS)
-def test_recomputed_meets_the_reference_numbers(target):
-    golden = _golden("edc")
+def test_recomputed_meets_the_reference_numbers(target, golden):
+    golden = golden("edc")
     quality = pair_quality(golden["quality"], golden["pairs"])
     curve = edc(quality, golden["similarity"], golden["is_genuine"], FMRS[target], protocol="recomputed")
     np.testing.assert_array_equal(curve.discard, golden["recomputed_discard"])
