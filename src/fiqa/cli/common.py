@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
+import time
+from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -84,19 +88,35 @@ def with_progress(qualities: Any, total: int) -> Any:
         for quality in qualities:
             yield quality
             if quality.face_index == 0:
-                speed = bar.tasks[0].speed
-                bar.update(task, advance=1, rate=f"{speed:.1f} images/s" if speed else "")
+                bar.update(task, advance=1)
+                done, seconds = bar.tasks[0].completed, bar.tasks[0].elapsed or 0
+                bar.update(task, rate=f"{done / seconds:.1f} images/s" if seconds > 1 else "")
 
 
-def with_reasons(qualities: Iterable[Quality], most: int = 10) -> Iterator[Quality]:
-    """Pass qualities through; at the end say on stderr why the first ``most`` bad ones have no score."""
-    reasons, failed = [], 0
+def with_summary(qualities: Iterable[Quality], most: int = 10) -> Iterator[Quality]:
+    """Pass qualities through; at the end say on stderr why the first ``most`` bad ones have no score.
+
+    The last line counts: images, faces, statuses, the rate, and the median score.
+    """
+    start, n_images = time.perf_counter(), 0
+    reasons: list[str] = []
+    statuses, scores = Counter[str](), array("f")
     for quality in qualities:
         yield quality
-        if not quality.ok:
-            failed += 1
-            reasons += [f"{quality.path}: {quality.reason}"] if failed <= most else []
+        n_images += quality.face_index == 0
+        statuses[quality.status] += 1
+        if quality.score is not None:
+            scores.append(quality.score)
+        if not quality.ok and len(reasons) < most:
+            named = repr(quality.path) in quality.reason
+            reasons.append(quality.reason if named else f"{quality.path}: {quality.reason}")
     for reason in reasons:
         say(reason)
-    if failed > most:
-        say(f"and {failed - most} more, each with its status in the table")
+    failed = statuses.total() - statuses["ok"]
+    if failed > len(reasons):
+        say(f"and {failed - len(reasons)} more, each with its status in the table")
+    if n_images:
+        seconds = time.perf_counter() - start
+        counts = ", ".join(f"{n} {status}" for status, n in statuses.most_common())
+        median = f"; median score {statistics.median(scores):.1f}" if scores else ""
+        say(f"{n_images} images in {seconds:.1f} s ({n_images / seconds:.1f} a second): {counts}{median}")

@@ -19,7 +19,7 @@ from .common import (
     announce,
     make_scorer,
     with_progress,
-    with_reasons,
+    with_summary,
 )
 from .tables import print_table
 
@@ -49,7 +49,7 @@ def explain(
         landmarks=landmarks,
     )
     found = sources.expand(images)
-    qualities = list(with_reasons(with_progress(scorer.stream(found), len(found))))
+    qualities = list(with_summary(with_progress(scorer.stream(found), len(found))))
     page = write_page(qualities, scorer, output)
     print(page)
     if not all(quality.ok for quality in qualities):
@@ -68,7 +68,7 @@ def demo(
 
     scorer = make_scorer(threads=threads)
     announce(scorer, None)
-    qualities = list(scorer.stream(example_paths()))
+    qualities = list(with_summary(scorer.stream(example_paths())))
     print_table(qualities, scorer)
     print(write_page(qualities, scorer, output))
     if not all(quality.ok for quality in qualities):

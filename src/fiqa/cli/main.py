@@ -6,11 +6,12 @@ import errno
 import os
 import sys
 import warnings
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from .. import __version__
 from ..errors import FiqaError
 from . import explain, judging, models, score
 from .common import FAILED, INTERRUPTED, OK, WRONG_USE, say
@@ -72,9 +73,25 @@ app = typer.Typer(
     cls=_Commands,
     help="How useful is each face image for recognition?",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"fiqa {__version__}")
+        raise typer.Exit(OK)
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """How useful is each face image for recognition?"""
+
+
 for command in COMMANDS:
     app.command()(command)
 

@@ -10,6 +10,7 @@ import typer
 
 from ..errors import FiqaError
 from .common import Engine, Heads, Methods, Model, Precision, Threads
+from .tables import print_gates
 
 
 def methods() -> None:
@@ -42,7 +43,11 @@ def methods() -> None:
     print("\nMethods of one call share one forward pass, which stops at the deepest block they read.")
 
 
-def models() -> None:
+def models(
+    gates: Annotated[
+        bool, typer.Option("--gates", help="The gates of the embedded model's calibration instead.")
+    ] = False,
+) -> None:
     """List the embedded model and the published networks that are known, with source and licence."""
     from rich.console import Console
     from rich.table import Table
@@ -50,6 +55,11 @@ def models() -> None:
     from ..models.catalog import embedded
     from ..network.presets import PRESETS
 
+    if gates:
+        profile = embedded().profile
+        assert profile is not None
+        print_gates(profile)
+        return
     table = Table(box=None, header_style="bold")
     for name in ("model", "width/depth/heads/patch", "source", "licence"):
         table.add_column(name, overflow="fold")

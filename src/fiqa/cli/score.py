@@ -22,7 +22,7 @@ from .common import (
     announce,
     make_scorer,
     with_progress,
-    with_reasons,
+    with_summary,
 )
 from .tables import print_table
 
@@ -73,12 +73,12 @@ def score(
                 print(f"resuming: {len(table.done)} of {len(found)} images are done", file=sys.stderr)
             todo = [path for path in found if path not in table.done]
             qualities = run.score_into(table, scorer, todo, batch_size=batch_size, all_faces=all_faces)
-            for _ in with_reasons(with_progress(qualities, len(todo))):
+            for _ in with_summary(with_progress(qualities, len(todo))):
                 pass
             failed = table.n_failed
     else:
         qualities = scorer.stream(found, batch_size, all_faces=all_faces)
-        qualities = with_reasons(with_progress(qualities, len(found)))
+        qualities = with_summary(with_progress(qualities, len(found)))
         failed = print_table(qualities, scorer) if sys.stdout.isatty() else _print_csv(qualities, scorer)
     if failed:
         raise typer.Exit(SOME_NOT_SCORED)
