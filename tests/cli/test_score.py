@@ -7,6 +7,7 @@ import importlib.util
 import io
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -62,8 +63,8 @@ def start(*arguments: Any, **settings: Any) -> subprocess.Popen[bytes]:
 
 def message(done: subprocess.CompletedProcess[bytes]) -> str:
     """The one line that a failed run says (besides those that name model and engine, and that count)."""
-    usual = (" on onnxruntime", " images in ")
-    lines = [x for x in done.stderr.decode().splitlines() if not any(part in x for part in usual)]
+    usual = re.compile(r" on onnxruntime|^fiqa: \d+ images in ")
+    lines = [line for line in done.stderr.decode().splitlines() if not usual.search(line)]
     assert len(lines) == 1, lines
     return lines[0].removeprefix("fiqa: ")
 
