@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import evidence as names
 from . import methods as registry
-from .errors import UsageError
+from .errors import UsageError, unknown
 from .evidence import Evidence
-from .methods import Method
-from .types import FloatArray, ModelCard
+from .measures import CROP_MEASURES, CropMeasure
+from .methods import METHODS, Method
+from .specs import split
+from .types import Face, FloatArray, ImageArray, ModelCard, Quality
 
 if TYPE_CHECKING:
     from .calibration import Calibration, Profile
@@ -28,12 +30,14 @@ class Plan:
 
     Attributes:
         methods: spec as given → resolved method.
+        measures: name → measure that needs no network, from crop and face.
         embedding: whether the recognition embedding is read too.
         scored_by: the spec whose calibrated value is the score; None where nothing is calibrated.
         calibration: what calibrates it.
     """
 
     methods: Mapping[str, Method]
+    measures: Mapping[str, CropMeasure] = field(default_factory=dict)
     embedding: bool = False
     scored_by: str | None = None
     calibration: Calibration | None = None
@@ -47,7 +51,7 @@ class Plan:
     @property
     def used(self) -> dict[str, str]:
         """Spec as given → the fully resolved spec."""
-        return {spec: str(method) for spec, method in self.methods.items()}
+        return {spec: str(method) for spec, method in self.methods.items()} | {m: m for m in self.measures}
 
     def raw(self, evidence: Evidence) -> dict[str, FloatArray]:
         """Spec as given → (B,) float32, higher = better."""
@@ -66,6 +70,31 @@ class Plan:
         if self.calibration is None or self.scored_by is None:
             return None
         return self.calibration(raw[self.scored_by])
+
+    def measured(self, crops: ImageArray) -> dict[str, FloatArray]:
+        """Name → (B,) float32, of the measures.
+
+        Raises:
+            UsageError: one of them reads the face in its photo, which a bare crop does not have.
+        """
+        for name, measure in self.measures.items():
+            if measure.needs_face:
+                raise UsageError(f"{name} is measured on the face in its photo: score photos, not crops")
+        return {
+            name: np.array([measure.score(crop, None) for crop in crops], dtype=np.float32)
+            for name, measure in self.measures.items()
+        }
+
+    def with_measures(self, quality: Quality, face: Face | None) -> Quality:
+        """The quality of a crop that was cut around ``face``, with what the measures say of it.
+
+        A measure of the face in its photo is left out where the input was a crop.
+        """
+        if not quality.ok or quality.crop is None or not self.measures:
+            return quality
+        values = {name: measure.score(quality.crop, face) for name, measure in self.measures.items()}
+        known = {name: float(value) for name, value in values.items() if value is not None}
+        return replace(quality, raw={**quality.raw, **known})
 
     def limited(self, card: ModelCard, depth: int) -> Plan:
         """The same plan, reading the first ``depth`` blocks at most."""
@@ -92,6 +121,26 @@ class Plan:
         return self
 
 
+def check(methods: Sequence[str | Method] | None) -> None:
+    """Raise what is wrong with ``methods`` as far as no model is needed to tell.
+
+    Raises:
+        UnknownName: no such method or option; the message suggests the nearest.
+        UsageError: none, or a value that is not allowed.
+    """
+    if methods is not None and not methods:
+        raise UsageError("methods must name at least one method, but got none")
+    for spec in methods or ():
+        if spec in CROP_MEASURES:
+            continue
+        name = "" if isinstance(spec, Method) else split(spec)[0]
+        if name in CROP_MEASURES:
+            raise UsageError(f"{name} has no options, but got {spec!r}")
+        if name and name not in METHODS:
+            raise unknown("method", name, [*METHODS, *CROP_MEASURES])
+        registry.parse(spec)
+
+
 def make(methods: Sequence[str | Method] | None, card: ModelCard, *, embedding: bool) -> Plan:
     """The plan of ``methods``, or of the default ones that the model can answer.
 
@@ -103,7 +152,11 @@ def make(methods: Sequence[str | Method] | None, card: ModelCard, *, embedding: 
     if methods is None:
         methods = DEFAULT_METHODS if card.exits else DEFAULT_METHODS[:2]
     specs = dict.fromkeys(methods)
-    return Plan(methods={str(spec): registry.parse(spec, card) for spec in specs}, embedding=embedding)
+    return Plan(
+        methods={str(spec): registry.parse(spec, card) for spec in specs if spec not in CROP_MEASURES},
+        measures={spec: CROP_MEASURES[spec] for spec in specs if spec in CROP_MEASURES},
+        embedding=embedding,
+    )
 
 
 def profile_of(given: Profile | str | os.PathLike[str] | None, shipped: Profile | None) -> Profile | None:

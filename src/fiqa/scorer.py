@@ -16,11 +16,12 @@ from .budget import Budget
 from .engines import available_threads
 from .errors import UsageError
 from .evidence import Evidence
+from .measures import CROP_MEASURES
 from .methods import Method
 from .models import DEFAULT, Keep, find
 from .specs import choice
 from .stream import Located, Stream, path_of
-from .types import CROP_SHAPE, CROP_SIZE, FloatArray, ImageArray, Quality, check_crops
+from .types import CROP_SHAPE, CROP_SIZE, Face, FloatArray, ImageArray, Quality, check_crops
 
 if TYPE_CHECKING:
     from .calibration import Calibration, Profile
@@ -37,7 +38,8 @@ class Scorer:
         model: ``"default"`` (embedded), a preset, a path (.onnx, .safetensors, .pt), ``"hf-hub:owner/name"``,
             a :class:`fiqa.ViT`, or a timm or transformers vision transformer.
         methods: method specs, such as ``"attn"`` or ``"vitnt:blocks=0-11"``, or :class:`fiqa.methods.Method`
-            objects; all of them share one pass. By default ``vitnt``, ``attn`` and, where the model
+            objects; all of them share one pass. Measures without a network (``fiqa.measures``) may be named
+            beside them. By default ``vitnt``, ``attn`` and, where the model
             regresses a quality, ``exit-depth``.
         engine: ``auto`` (openvino if installed, else onnxruntime, else torch) or one of these.
         align: ``auto``: detect and align unless the image is already 112×112; ``none``: the whole image
@@ -81,10 +83,7 @@ class Scorer:
         choice("align", align, ALIGNMENTS)
         if isinstance(methods, str | Method):
             methods = (methods,)
-        if methods is not None and not methods:
-            raise UsageError("methods must name at least one method, but got none")
-        for spec in methods or ():
-            registry.parse(spec)  # a typing error should not wait for a checkpoint to load
+        plans.check(methods)  # a typing error should not wait for a checkpoint to load
         limit = Budget.parse(budget) if isinstance(budget, str) else budget
         if embedding and limit is not None:
             raise UsageError("an embedding needs the whole pass; leave out either it or the budget")
@@ -107,7 +106,7 @@ class Scorer:
     @property
     def specs(self) -> tuple[str, ...]:
         """The methods' specs as given, without repeats."""
-        return tuple(self._plan.methods)
+        return tuple(self._plan.used)
 
     @property
     def used(self) -> dict[str, str]:
@@ -145,7 +144,7 @@ class Scorer:
         """
         if not len(check_crops(crops)):
             return {spec: np.empty(0, dtype=np.float32) for spec in self.specs}
-        return self._plan.raw(self.evidence(crops))
+        return self._plan.raw(self.evidence(crops)) | self._plan.measured(crops)
 
     def calibrate(self, raw: dict[str, FloatArray]) -> FloatArray:
         """What :meth:`score_crops` gave → (B,) scores in [0, 100], higher = better.
@@ -160,7 +159,8 @@ class Scorer:
 
     def evidence(self, crops: ImageArray) -> Evidence:
         """The evidence behind the scores of aligned crops, uint8 (B, 112, 112, 3) RGB, B ≥ 1."""
-        return self._engine.run(check_crops(crops), self._plan.wanted)
+        wanted = self._plan.wanted
+        return self._engine.run(check_crops(crops), wanted) if wanted else Evidence({}, self.card.grid)
 
     def patch_maps(self, crops: ImageArray) -> dict[str, FloatArray]:
         """Patch maps of aligned crops, uint8 (B, 112, 112, 3) RGB, B ≥ 1, of the methods that have one.
@@ -170,10 +170,21 @@ class Scorer:
         """
         return self._plan.maps(self.evidence(crops))
 
-    def qualities(self, crops: ImageArray) -> list[Quality]:
-        """One :class:`Quality` per aligned crop, uint8 (B, 112, 112, 3) RGB, in order."""
+    def qualities(self, crops: ImageArray, faces: Sequence[Face | None] | None = None) -> list[Quality]:
+        """One :class:`Quality` per aligned crop, uint8 (B, 112, 112, 3) RGB, in order.
+
+        ``faces`` says which face of a photo each was cut around, as far as that is known.
+        """
         if not len(check_crops(crops)):
             return []
+        found = faces if faces is not None else [None] * len(crops)
+        return [
+            self._plan.with_measures(quality, face)
+            for quality, face in zip(self._judged(crops), found, strict=True)
+        ]
+
+    def _judged(self, crops: ImageArray) -> list[Quality]:
+        """What the network says of each crop."""
         evidence = self.evidence(crops)
         raw, maps = self._plan.raw(evidence), self._plan.maps(evidence)
         scores = self._plan.scores(raw)
@@ -264,7 +275,9 @@ class Scorer:
 def _head_needed(methods: Sequence[str | Method] | None, embedding: bool) -> Keep:
     if embedding:
         return "all"
-    if methods is None or any(registry.parse(spec).needs_exits for spec in methods):
+    if methods is None or any(
+        registry.parse(spec).needs_exits for spec in methods if spec not in CROP_MEASURES
+    ):
         return "exits"
     return "blocks"
 

@@ -27,13 +27,13 @@ class Stream:
     Attributes:
         locate: one image → its faces with their crops; ImageError for one that can't be used. Called in
             threads.
-        judge: crops uint8 (B, 112, 112, 3) → one quality each, in order.
+        judge: crops uint8 (B, 112, 112, 3) and the faces they were cut around → one quality each, in order.
         batch_size: B of every call of ``judge``.
         threads: that ``locate`` runs in.
     """
 
     locate: Callable[[Any], list[Located]]
-    judge: Callable[[ImageArray], list[Quality]]
+    judge: Callable[[ImageArray, list[Face | None]], list[Quality]]
     batch_size: int
     threads: int
 
@@ -65,9 +65,10 @@ class Stream:
         """
         batch = list(islice(((entry, i) for entry in entries for i in entry.waiting()), self.batch_size))
         crops = np.zeros((self.batch_size, *CROP_SHAPE), dtype=np.uint8)
+        faces: list[Face | None] = [None] * self.batch_size
         for row, (entry, i) in enumerate(batch):
-            crops[row] = entry.found[i][1]
-        for (entry, i), quality in zip(batch, self.judge(crops), strict=False):
+            faces[row], crops[row] = entry.found[i]
+        for (entry, i), quality in zip(batch, self.judge(crops, faces), strict=False):
             face, crop = entry.found[i]
             entry.scored.append(replace(quality, path=entry.path, face=face, face_index=i, crop=crop))
         return len(batch)

@@ -21,6 +21,7 @@ def methods() -> None:
     from rich.table import Table
 
     from ..evaluation.rivals import RIVALS
+    from ..measures import CROP_MEASURES
     from ..methods.base import METHODS
 
     console = Console(width=None if sys.stdout.isatty() else 160)
@@ -31,14 +32,14 @@ def methods() -> None:
         options = " ".join(f"{f.name}={'model' if f.default is None else f.default}" for f in fields(method))
         table.add_row(name, options, "1 or less", method.summary, method.source)
     table.add_section()
+    for measure in CROP_MEASURES.values():
+        needs = "; needs a photo, not a crop" if measure.needs_face else ""
+        table.add_row(measure.name, "", "0", f"{measure.summary}; needs no network{needs}", measure.source)
+    table.add_section()
     for rival in sorted(RIVALS.values(), key=lambda rival: rival.name):
-        table.add_row(
-            rival.name,
-            " ".join(rival.options),
-            f"{rival.passes:g}",
-            f"{rival.summary}; needs {rival.needs}",
-            rival.source,
-        )
+        if rival.name not in CROP_MEASURES:
+            what = f"{rival.summary}; in evaluate only; needs {rival.needs}"
+            table.add_row(rival.name, " ".join(rival.options), f"{rival.passes:g}", what, rival.source)
     console.print(table)
     print("\nMethods of one call share one forward pass, which stops at the deepest block they read.")
 

@@ -127,4 +127,8 @@ def _cells(quality: Quality, specs: Sequence[str]) -> list[str]:
     if not quality.ok:
         return [path, "", quality.status, "", *("" for _ in specs)]
     score = "" if quality.score is None else f"{quality.score:.1f}"
-    return [path, str(quality.face_index), "ok", score, *(f"{quality.raw[spec]:.4f}" for spec in specs)]
+    return [path, str(quality.face_index), "ok", score, *(_number(quality.raw.get(spec)) for spec in specs)]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
