@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,21 +12,13 @@ from PIL import Image
 from fiqa.errors import DataError, UsageError
 from fiqa.evaluation.datasets import Dataset, Templates
 from fiqa.evaluation.evaluator import Settings, comparisons_of, evaluate
-from fiqa.evaluation.measures import (
-    CropMeasures,
-    ListedScores,
-    choose_column,
-    crops_at,
-    from_rival,
-    from_scorer,
-    measure,
-    read_scores,
-)
+from fiqa.evaluation.measures import CropMeasures, crops_at, from_rival, from_scorer, measure
 from fiqa.evaluation.metrics.curves import UnreliableFMR, edc, pair_quality
 from fiqa.evaluation.metrics.statistics import bootstrap_pauc
 from fiqa.evaluation.metrics.verification import cosine_similarity, fnmr_at_fmr
 from fiqa.evaluation.recognizers import PrecomputedEmbeddings, VectorCache
 from fiqa.evaluation.rivals import Sharpness
+from fiqa.evaluation.score_lists import ListedScores
 
 N_PEOPLE, N_EACH = 8, 6
 
@@ -294,13 +285,7 @@ def test_nothing_to_discard_gets_no_normalised_area(people):
 
 
 def precomputed(embeddings: np.ndarray, names: tuple[str, ...]) -> PrecomputedEmbeddings:
-    file = io.BytesIO()
-    np.savez(file, names=np.array(names), embeddings=embeddings)
-    path = Path(__file__)  # only its name is used: the arrays are put in afterwards
-    made = PrecomputedEmbeddings.__new__(PrecomputedEmbeddings)
-    made.name, made._path, made._embeddings = "perfect", path, embeddings
-    made._row, made._row_by_stem = {name: row for row, name in enumerate(names)}, {}
-    return made
+    return PrecomputedEmbeddings.from_arrays(names, embeddings, "perfect")
 
 
 @pytest.mark.parametrize(
@@ -337,47 +322,6 @@ def test_a_method_on_the_judges_network_is_noted(people):
 # --- scores of other tools ----------------------------------------------------------------------------------
 
 
-def test_listed_scores_are_found_by_path_or_its_end(tmp_path):
-    file = tmp_path / "scores.csv"
-    file.write_text("path,score\n./a/1.png,0.5\n/data/set/b/2.png,0.25\nc\\3.png,\n", encoding="utf-8")
-    scores = read_scores(file, "theirs")
-    np.testing.assert_array_equal(scores.lookup(["a/1.png", "b/2.png", "c/3.png"]), [0.5, 0.25, -np.inf])
-
-
-def test_the_scores_of_our_own_command_are_read(tmp_path):
-    file = tmp_path / "ours.csv"
-    file.write_text(
-        "path,face,status,score,attn\na.png,0,ok,70.1,1.5\na.png,1,ok,20,0.5\nb.png,,no_face,,\n", "utf-8"
-    )
-    np.testing.assert_array_equal(read_scores(file, "score").lookup(["a.png", "b.png"]), [70.1, -np.inf])
-    np.testing.assert_array_equal(read_scores(file, "attn", "attn").lookup(["a.png"]), [1.5])
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("", "empty"),
-        ("path,value\na,1\n", "no column 'score'"),
-        ("file,rank,x\na,1,2\n", "expected path and score"),
-        ("path,score\na,nan\n", "'nan'"),
-        ("path,score\na,high\n", "'high'"),
-        ("path,score\na\n", "1 fields"),
-        ("path,score\na,1\na,2\n", "two different scores"),
-    ],
-)
-def test_damaged_scores_are_refused(tmp_path, content, message):
-    file = tmp_path / "scores.csv"
-    file.write_text(content, encoding="utf-8")
-    with pytest.raises(DataError, match=message):
-        read_scores(file, "theirs")
-
-
-def test_a_table_without_a_header_is_path_and_score(tmp_path):
-    file = tmp_path / "scores.csv"
-    file.write_text("a.png,1\nb.png,2\n", encoding="utf-8")
-    np.testing.assert_array_equal(read_scores(file, "theirs").lookup(["b.png", "a.png"]), [2, 1])
-
-
 def test_the_first_image_without_a_score_is_named(people):
     with pytest.raises(DataError, match=r"no score for image 'person 0/0.png' \(47 of 48"):
         measure(people, (), [ListedScores("theirs", "theirs.csv", {"person 0/1.png": 1.0})])
@@ -402,14 +346,6 @@ def test_nan_from_a_method_names_the_image(people):
     broken = CropMeasures(("bad",), ("bad",), ("",), lambda crops: [np.full(len(crops), np.nan)])
     with pytest.raises(DataError, match=r"'bad' gave NaN for image 'person 0/0\.png'"):
         measure(people, (), [broken])
-
-
-def test_file_and_column(tmp_path):
-    file = tmp_path / "a:b"
-    file.write_text("")
-    assert choose_column(str(file)) == (file, "score")
-    assert choose_column("scores.csv") == (Path("scores.csv"), "score")
-    assert choose_column("scores.csv:attn") == (Path("scores.csv"), "attn")
 
 
 def test_groups_and_labels_of_the_set_are_reported(people):

@@ -21,7 +21,6 @@ from fiqa.evaluation.recognizers import (
     FlipFusion,
     OnnxNetwork,
     OnnxRecognizer,
-    PrecomputedEmbeddings,
     Preprocess,
     VectorCache,
     open_recognizer,
@@ -424,36 +423,6 @@ def test_preprocess_is_the_written_formula() -> None:
         Preprocess(channels="rbg")
     with pytest.raises(UnknownName, match="Did you mean 'imagenet'"):
         preprocess_named("image-net")
-
-
-# --- embeddings from elsewhere ------------------------------------------------------------------------------
-
-
-def test_precomputed(tmp_path: Path) -> None:
-    path = tmp_path / "teacher.npz"
-    embeddings = np.arange(6, dtype=np.float64).reshape(3, 2)
-    np.savez(path, names=np.array(["a/1.jpg", "a/2.jpg", "b.b/1"]), embeddings=embeddings)
-    table = open_recognizer(str(path))
-    assert isinstance(table, PrecomputedEmbeddings)
-    assert table.name == "teacher"
-    assert table.lookup(["b.b/1.png", "a/1.jpg", "a/2"]).tolist() == [[4, 5], [0, 1], [2, 3]]
-    with pytest.raises(DataError, match=r"lacks 1 of the 2 images: a/3\.jpg"):
-        table.lookup(["a/1.jpg", "a/3.jpg"])
-    for arrays, message in (
-        ({"names": np.array(["a"])}, "embeddings"),
-        ({"names": np.array(["a"]), "embeddings": embeddings}, "expected text"),
-        ({"names": np.array([1]), "embeddings": embeddings[:1]}, "expected text"),
-        ({"names": np.array(["a"]), "embeddings": np.full((1, 2), np.nan)}, "not finite"),
-        ({"names": np.array(["a"], dtype=object), "embeddings": embeddings[:1]}, "cannot be used"),
-    ):
-        np.savez(path, **arrays)
-        with pytest.raises(DataError, match=message):
-            PrecomputedEmbeddings(path)
-    path.write_bytes(b"PK\x03\x04 cut")
-    with pytest.raises(DataError, match="cannot be used"):
-        PrecomputedEmbeddings(path)
-    with pytest.raises(DataError, match="cannot be used"):
-        PrecomputedEmbeddings(tmp_path / "none.npz")
 
 
 # --- running, caching ---------------------------------------------------------------------------------------

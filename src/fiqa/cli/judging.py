@@ -15,8 +15,9 @@ from ..errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from ..evaluation.datasets import Dataset
-    from ..evaluation.measures import ListedScores, Measures
+    from ..evaluation.measures import Measures
     from ..evaluation.recognizers import PrecomputedEmbeddings, Recognizer
+    from ..evaluation.score_lists import ListedScores
     from ..types import ImageArray
 
 INTERRUPTED = 130
@@ -367,7 +368,7 @@ def _recognizers(
 
 
 def _listed(text: str) -> ListedScores:
-    from ..evaluation.measures import choose_column, read_scores
+    from ..evaluation.score_lists import choose_column, read_scores
 
     # the name may itself hold options, as in vitnt:blocks=0-5=scores.csv
     match = re.fullmatch(r"(.+)=([^=]+)", text)

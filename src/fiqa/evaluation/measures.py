@@ -6,12 +6,10 @@ was stopped, or that asks for one method more, repeats nothing.
 
 from __future__ import annotations
 
-import csv
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,20 +20,18 @@ from ..types import FloatArray, ImageArray
 from .datasets import Dataset, iter_crops
 from .recognizers import PrecomputedEmbeddings, Recognizer, VectorCache, content_key
 from .rivals import Rival
+from .score_lists import ListedScores
 
 __all__ = [
     "CropMeasures",
-    "ListedScores",
     "Measured",
     "Measures",
-    "choose_column",
     "crops_at",
     "from_rival",
     "from_scorer",
     "measure",
     "measure_details",
     "measure_names",
-    "read_scores",
     "unique_names",
 ]
 
@@ -57,50 +53,6 @@ class CropMeasures:
     identities: tuple[str, ...]
     details: tuple[str, ...]
     score: Callable[[ImageArray], Sequence[NDArray[np.floating]]]
-
-
-@dataclass(frozen=True)
-class ListedScores:
-    """One quality measure that another tool has computed: ``scores`` by path, higher = better.
-
-    ``source``: the file, for messages. A score of −inf stands for an image that the tool refused.
-    """
-
-    name: str
-    source: str
-    scores: Mapping[str, float]
-
-    def lookup(self, names: Sequence[str]) -> NDArray[np.float64]:
-        """Scores (len(names),) of a data set's images, found by path or by the end of a path.
-
-        Raises DataError that names the first image without a score, or with two different ones.
-        """
-        by_end: dict[str, list[str]] = {}
-        for path in self.scores:
-            by_end.setdefault(PurePosixPath(path).name, []).append(path)
-        values = np.empty(len(names))
-        missing: list[str] = []
-        for row, name in enumerate(names):
-            if name in self.scores:
-                values[row] = self.scores[name]
-                continue
-            candidates = by_end.get(PurePosixPath(name).name, ())
-            found = {self.scores[path] for path in candidates if path.endswith("/" + name)}
-            if len(found) > 1:
-                raise DataError(
-                    f"{self.source} has {len(found)} different scores for paths that end in {name!r}: give "
-                    "the paths below the data set's root."
-                )
-            if found:
-                values[row] = found.pop()
-            else:
-                missing.append(name)
-        if missing:
-            raise DataError(
-                f"{self.source} has no score for image {missing[0]!r} ({len(missing)} of {len(names)} images "
-                "are missing): score every image of the data set."
-            )
-        return values
 
 
 Measures = CropMeasures | ListedScores
@@ -131,60 +83,6 @@ def from_rival(rival: Rival, name: str | None = None) -> CropMeasures:
     return CropMeasures(
         (name or rival.name,), (rival.identity,), (detail,), lambda crops: [rival.score_crops(crops)]
     )
-
-
-def choose_column(text: str) -> tuple[Path, str]:
-    """``FILE`` or ``FILE:COLUMN`` → the file and the column, by default ``score``."""
-    head, colon, tail = text.rpartition(":")
-    if colon and not Path(text).exists() and "/" not in tail and "\\" not in tail:
-        return Path(head), tail
-    return Path(text), "score"
-
-
-def read_scores(path: str | Path, name: str, column: str = "score") -> ListedScores:
-    """Read a CSV with a header, of which the columns ``path`` and ``column`` count, higher = better.
-
-    Two columns without a header are taken as path and score. An empty score is an image that the tool refused
-    (no face, unreadable): it counts as the worst, −inf. Raises DataError for a file without these columns, a
-    value that is no number, or NaN.
-    """
-    file = Path(path)
-    try:
-        with file.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as text:
-            rows = [row for row in csv.reader(text) if row]
-    except (OSError, csv.Error) as error:
-        raise DataError(
-            f"the scores {str(path)!r} can't be read ({error}): give a CSV path,score."
-        ) from error
-    if not rows:
-        raise DataError(f"the scores {str(path)!r} are empty: give a CSV path,score.")
-    header = rows[0]
-    if "path" in header:
-        if column not in header:
-            raise DataError(f"{path} has no column {column!r}; it has: {', '.join(header)}.")
-        at = (header.index("path"), header.index(column))
-        face = header.index("face") if "face" in header else None
-        rows, first_line = rows[1:], 2
-    elif len(header) == 2 and _is_number(header[1]):
-        at, face, first_line = (0, 1), None, 1
-    else:
-        raise DataError(f"{path} has the columns {', '.join(header)}: expected path and {column}.")
-    scores: dict[str, float] = {}
-    for line, row in enumerate(rows, first_line):
-        if len(row) <= max(at):
-            raise DataError(f"{path}, row {line} has {len(row)} fields: expected path and {column}.")
-        image, value = row[at[0]].replace("\\", "/").removeprefix("./"), row[at[1]].strip()
-        if face is not None and len(row) > face and row[face] not in ("", "0"):
-            continue  # the largest face stands for an image
-        if value and (not _is_number(value) or math.isnan(float(value))):
-            raise DataError(
-                f"{path}, row {line}: the score of {image!r} is {value!r}; expected a number, or nothing for "
-                "an image that has none."
-            )
-        score = float(value) if value else -math.inf
-        if scores.setdefault(image, score) != score:
-            raise DataError(f"{path}, row {line}: {image!r} has two different scores.")
-    return ListedScores(name, str(path), scores)
 
 
 @dataclass(frozen=True)
@@ -322,14 +220,6 @@ def _no_nan(values: NDArray[np.float64], name: str, dataset: Dataset) -> NDArray
     if bad.size:
         raise DataError(f"{name!r} gave NaN for image {dataset.names[bad[0]]!r} ({bad.size} in all).")
     return values
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def unique_names(names: Sequence[str], what: str) -> None:

@@ -84,7 +84,17 @@ def test_xqlfw_list_with_spaces_png_and_its_own_name(lfw: Path, tmp_path: Path) 
         ("2\t2\n", "2\t3\n", "8 pairs, but its first line"),
         ("Bo\t1\t2\n", "Bo\t1\n", "line 3"),
         ("Bo\t1\t2\n", "Bo\tone\t2\n", "line 3"),
-        ("Bo\t1\t2\n", "Bob\t1\t2\n", "2 of the images it names are not below .*Bob/Bob_0001"),
+        ("Bo\t1\t2\n", "Bob\t1\t2\n", r"2 of the images it names are not below .*Bob/Bob_0001 \(line 3\)"),
+        ("Bo\t1\t2\n", "Bo\t²\t2\n", "line 3: .* is not 'name n1 n2'"),
+        ("Bo\t1\t2\n", "Bo\t١\t2\n", "line 3: .* is not 'name n1 n2'"),
+        ("Bo\t1\t2\n", "Bo\t1_0\t2\n", "line 3: .* is not 'name n1 n2'"),
+        ("Bo\t1\t2\n", f"Bo\t{'9' * 5000}\t2\n", "line 3: .* is not 'name n1 n2'"),
+        ("Bo\t1\t2\n", f"{'n' * 300}\t1\t2\n", r"not below .*nnn\.\.\. \(line 3\)"),
+        ("Bo\t1\t2\n", "../Bo\t1\t2\n", r"not below .*\(line 3\)"),
+        ("Bo\t1\t2\n", "B\0o\t1\t2\n", r"not below .*\(line 3\)"),
+        ("Bo\t1\t2\n", "Bo\x85Bo\t1\t2\n", r"not below .*\(line 3\)"),
+        ("2\t2\n", "²\t2\n", "line 1"),
+        ("2\t2\n", f"{'9' * 5000}\t2\n", "line 1"),
     ],
 )
 def test_damaged_lfw(lfw: Path, old: str, new: str, message: str) -> None:
@@ -130,6 +140,9 @@ def test_calfw(tmp_path: Path) -> None:
         ("A_0001.jpg 1\nA_0002.jpg 0\n", "different flags"),
         ("A_0001.jpg 1\n", "two a pair"),
         ("A_0001.jpg yes\nA_0002.jpg yes\n", "line 1"),
+        ("A_0001.jpg 1\nA_0002.jpg ²\n", "line 2"),
+        (f"A_0001.jpg 1\nA_0002.jpg {'1' * 5000}\n", "line 2"),
+        (f"A_0001.jpg 1\n{'n' * 300}.jpg 1\n", r"nnn\.\.\. \(line 2\)"),
         ("A_0001.jpg 1\nA_0009.jpg 1\n", "A_0009.jpg"),
     ):
         path.write_text(text)
@@ -201,6 +214,10 @@ def test_damaged_cfp(cfp: Path) -> None:
     (split / "diff.txt").write_text("1;3\n")
     with pytest.raises(DataError, match="two numbers"):
         read_cfp(cfp)
+    for pair in ("1,²", "1,١", "1,1_0", f"1,{'9' * 5000}"):
+        (split / "diff.txt").write_text(f"1,3\n{pair}\n")
+        with pytest.raises(DataError, match=r"diff\.txt, line 2: .* is not two numbers"):
+            read_cfp(cfp)
     (split / "diff.txt").unlink()
     with pytest.raises(DataError, match=r"diff\.txt is missing"):
         read_cfp(cfp)
@@ -210,6 +227,10 @@ def test_damaged_cfp(cfp: Path) -> None:
     (cfp / "Protocol" / "Pair_list_F.txt").write_text("1 ../../../etc/a/b.jpg\n")
     with pytest.raises(DataError, match="a path below"):
         read_cfp(cfp, "FF")
+    for number in ("²", "١", "9" * 5000):
+        (cfp / "Protocol" / "Pair_list_F.txt").write_text(f"{number} ../Data/Images/001/frontal/01.jpg\n")
+        with pytest.raises(DataError, match=r"Pair_list_F\.txt, line 1"):
+            read_cfp(cfp, "FF")
     with pytest.raises(UsageError, match="'FP' or 'FF'"):
         read_cfp(cfp, "PP")
 
@@ -289,6 +310,10 @@ def test_synfiqa(tmp_path: Path) -> None:
     (tmp_path / "Quality-Scores.txt").write_text("./data/000/0.jpg\tgood\n")
     with pytest.raises(DataError, match=r"Quality-Scores\.txt, line 1"):
         read_synfiqa(tmp_path)
+    for score in ("٠.٥", "1_0", "0,5", "inf", "9" * 5000):
+        (tmp_path / "Quality-Scores.txt").write_text(f"./data/000/0.jpg\t0.1\n./data/000/1.jpg\t{score}\n")
+        with pytest.raises(DataError, match=r"Quality-Scores\.txt, line 2"):
+            read_synfiqa(tmp_path)
     (tmp_path / "Quality-Scores.txt").write_text("./data/000/77.jpg\t0.5\n")
     with pytest.raises(DataError, match=r"000/77\.jpg"):
         read_synfiqa(tmp_path)
@@ -370,6 +395,22 @@ def test_template_pooling_is_the_literal_loop(memberships: list[tuple[int, int, 
         ("ijbc_template_pair_label.txt", "11 20\n", "expected 'template1"),
         ("ijbc_template_pair_label.txt", "11 20 x\n", "does not parse"),
         ("ijbc_template_pair_label.txt", "11 20 1\n11 36 0\n", "row 2: template 36"),
+        ("ijbc_name_5pts_score.txt", "1.jpg 0 0 0 0 0 0 0 0 0 0 1_0\n", "line 1"),
+        ("ijbc_name_5pts_score.txt", "1.jpg 0 0 0 0 0 0 0 0 0 ٤ 1\n", "line 1"),
+        ("ijbc_name_5pts_score.txt", "1.jpg 0 0 0 0 0 0 0 0 0 infinity 1\n", "line 1"),
+        (
+            "ijbc_name_5pts_score.txt",
+            "1.jpg" + " 0" * 11 + "\n" + "1.jpg" + " 0" * 11 + "\n",
+            "line 2.*line 1 names",
+        ),
+        ("ijbc_face_tid_mid.txt", "1.jpg ² 5\n", "line 1"),
+        ("ijbc_face_tid_mid.txt", "1.jpg 11 --5\n", "line 1"),
+        ("ijbc_face_tid_mid.txt", f"1.jpg {'9' * 5000} 5\n", "line 1"),
+        ("ijbc_template_pair_label.txt", "11 20 2\n", "row 1: label 2"),
+        ("ijbc_template_pair_label.txt", "11 20 1_0\n", "does not parse"),
+        ("ijbc_template_pair_label.txt", "11 20 ١\n", "does not parse"),
+        ("ijbc_template_pair_label.txt", f"11 {'9' * 5000} 1\n", "does not parse"),
+        ("ijbc_template_pair_label.txt", "\n", "is a table of"),
     ],
 )
 def test_damaged_ijbc(ijbc: Path, file: str, text: str, message: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ... import specs
 from ...errors import DataError
 
 IMAGE_SUFFIXES = (".jpg", ".png", ".jpeg", ".bmp", ".webp")
@@ -34,7 +35,8 @@ def lines_of(path: Path, expected: str) -> list[tuple[int, str]]:
         text = existing(path, expected).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read as text ({error}): expected {expected}") from error
-    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    # not splitlines, which also splits at characters that editors don't count as the end of a line
+    lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not lines:
         raise DataError(f"{path} is empty: expected {expected}")
     return lines
@@ -42,19 +44,40 @@ def lines_of(path: Path, expected: str) -> list[tuple[int, str]]:
 
 def bad_line(path: Path, number: int, line: str, expected: str) -> DataError:
     """The error for a line that does not parse."""
-    shown = line if len(line) <= 80 else line[:77] + "..."
-    return DataError(f"{path}, line {number}: {shown!r} is not {expected}")
+    return DataError(f"{path}, line {number}: {shortened(line)!r} is not {expected}")
 
 
-def find_image(stem: Path) -> Path | None:
-    """The image file with this path, as it is or with one of the usual suffixes; None if there is none."""
-    if stem.suffix.lower() in IMAGE_SUFFIXES and stem.is_file():
-        return stem
+def shortened(text: str, most: int = 80) -> str:
+    """The text, or its beginning where it is too long to read."""
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def whole_at(path: Path, number: int, line: str, text: str, expected: str, least: int = 0) -> int:
+    """A whole number ≥ ``least`` that ``text``, a part of this line, must be; in plain digits."""
+    try:
+        value = specs.whole(text)
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise bad_line(path, number, line, expected)
+    return value
+
+
+def find_image(root: Path, name: str) -> Path | None:
+    """The image below ``root`` of this name, as it is or with a usual suffix; None if there is none.
+
+    A name that leads out of the root, or that no file can have, is none.
+    """
+    stem = root / name
+    if Path(name).is_absolute() or ".." in Path(name).parts or not Path(name).name:
+        return None
+    candidates = [stem] if stem.suffix.lower() in IMAGE_SUFFIXES else []
     for suffix in IMAGE_SUFFIXES:
-        for candidate in (stem.with_name(stem.name + suffix), stem.with_suffix(suffix)):
-            if candidate.is_file():
-                return candidate
-    return None
+        candidates += [stem.with_name(stem.name + suffix), stem.with_suffix(suffix)]
+    try:
+        return next((path for path in candidates if path.is_file()), None)
+    except (OSError, ValueError):  # a name of more than 255 bytes, or with a zero byte
+        return None
 
 
 def images_below(root: Path) -> list[Path]:
@@ -125,8 +148,20 @@ class ImageList:
         return tuple(name_below(root, path) for path in self.paths)
 
 
-def missing_images(kind: str, missing: Iterable[str], root: Path) -> DataError:
-    """The error for images that a list names and the folder does not hold."""
-    names = list(missing)
-    shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
-    return DataError(f"{kind}: {len(names)} of the images it names are not below {root}: {shown}")
+class Missing:
+    """Collects the images that a list names and the folder does not hold."""
+
+    def __init__(self) -> None:
+        self._line_of: dict[str, int] = {}
+
+    def add(self, name: str, line: int) -> None:
+        """Note an image, by the name in the list, and the first line that names it."""
+        self._line_of.setdefault(name, line)
+
+    def check(self, kind: str | Path, root: Path) -> None:
+        """DataError if there is any: it says how many, and the first three with their lines."""
+        if not self._line_of:
+            return
+        some = [f"{shortened(name)} (line {line})" for name, line in list(self._line_of.items())[:3]]
+        shown = ", ".join(some) + (", …" if len(self._line_of) > 3 else "")
+        raise DataError(f"{kind}: {len(self._line_of)} of the images it names are not below {root}: {shown}")

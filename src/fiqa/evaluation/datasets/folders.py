@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
+from ... import specs
 from ...errors import DataError
-from ._common import bad_line, existing, images_below, lines_of, missing_images, name_below
+from ._common import Missing, bad_line, existing, find_image, images_below, lines_of, name_below
 from .types import Dataset
 
 SYNFIQA_GROUPS = (*(f"Q{level}" for level in range(10)), "Ref")
@@ -59,34 +60,35 @@ def read_adience(root: str | Path, faces: str | Path | None = None, name: str = 
     else:
         places = [place for place in (root / "aligned", root / "faces", root) if place.is_dir()]
     images: list[Path] = []
-    names, subjects, genders, missing = [], [], [], []
+    names, subjects, genders = [], [], []
+    missing = Missing()
     for path in fold_files:
-        rows = csv.reader((line for _, line in lines_of(path, "a fold of Adience")), delimiter="\t")
-        header = next(rows)
+        (_, first), *rows = lines_of(path, "a fold of Adience")
+        header = first.split("\t")
         if any(column not in header for column in _ADIENCE_COLUMNS):
-            raise bad_line(path, 1, "\t".join(header), f"a header with {', '.join(_ADIENCE_COLUMNS)}")
+            raise bad_line(path, 1, first, f"a header with {', '.join(_ADIENCE_COLUMNS)}")
         columns = [header.index(column) for column in _ADIENCE_COLUMNS]
-        for number, row in enumerate(rows, 2):
+        for number, line in rows:
+            row = line.split("\t")
             if len(row) <= max(columns):
-                raise bad_line(path, number, "\t".join(row), f"a row of {len(header)} tab-separated fields")
+                raise bad_line(path, number, line, f"a row of {len(header)} tab-separated fields")
             user, file, face, _, gender = (row[column] for column in columns)
-            candidates = [
-                (place, place / user / f"{kind}_aligned_face.{face}.{file}")
+            candidates = (
+                (place, find_image(place, f"{user}/{kind}_aligned_face.{face}.{file}"))
                 for place in places
                 for kind in ("landmark", "coarse_tilt")
-            ]
-            found = next(((place, image) for place, image in candidates if image.is_file()), None)
+            )
+            found = next(((place, image) for place, image in candidates if image is not None), None)
             if found is None:
-                missing.append(f"{user}/landmark_aligned_face.{face}.{file}")
+                missing.add(f"{user}/landmark_aligned_face.{face}.{file}", number)
                 continue
             images.append(found[1])
             names.append(name_below(*found))
             subjects.append(face)
             genders.append(gender if gender in ("f", "m", "u") else "")
-    if missing:
-        raise missing_images(f"{root}/fold_*_data.txt", missing, places[0])
+    missing.check(f"{root}/fold_*_data.txt", places[0])
     if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, times in Counter(names).items() if times > 1)
         raise DataError(
             f"{root}: image {twice} is listed twice in fold_*_data.txt: expected every image once"
         )
@@ -108,26 +110,26 @@ def read_synfiqa(root: str | Path, name: str = "synfiqa") -> Dataset:
     root = existing(Path(root), "SynFIQA's folder with data/ and Quality-Scores.txt")
     scores_path = root / "Quality-Scores.txt"
     images: list[Path] = []
-    names, subjects, labels, missing = [], [], [], []
+    names, subjects, labels = [], [], []
+    missing = Missing()
     for at, line in lines_of(scores_path, "SynFIQA's scores, 'path TAB score' a line"):
         fields = line.rsplit("\t", 1) if "\t" in line else line.rsplit(maxsplit=1)
         parts = Path(fields[0].replace("\\", "/")).parts
         try:
-            score = float(fields[1])
+            score = specs.number(fields[1])
         except (IndexError, ValueError):
-            score = np.nan
-        if len(parts) < 2 or not np.isfinite(score):
+            parts = ()
+        if len(parts) < 2:
             raise bad_line(scores_path, at, line, "'data/<id>/<image>.jpg', a tab and a number")
-        image = root / "data" / parts[-2] / parts[-1]
-        if not image.is_file():
-            missing.append("/".join(parts[-2:]))
+        image = find_image(root, f"data/{parts[-2]}/{parts[-1]}")
+        if image is None:
+            missing.add("/".join(parts[-2:]), at)
             continue
         images.append(image)
         names.append(name_below(root, image))
         subjects.append(parts[-2])
         labels.append(score)
-    if missing:
-        raise missing_images(str(scores_path), missing, root / "data")
+    missing.check(scores_path, root / "data")
     label_array = np.array(labels, dtype=np.float32)
     return Dataset(
         name=name,

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from ...errors import DataError, UsageError
 from ._common import (
     ImageList,
+    Missing,
     bad_line,
     contiguous_folds,
     existing,
     find_image,
     first_existing,
     lines_of,
-    missing_images,
     subjects_from_pairs,
+    whole_at,
 )
 from .types import Dataset
 
 PAIR_FILES = ("pairs.txt", "xqlfw_pairs.txt", "pairs_CALFW.txt", "pairs_CPLFW.txt")
+_LFW_PAIR = "'name n1 n2' or 'name1 n1 name2 n2'"
 _EXPECTED = (
     "a pair list: LFW's (first line '10 300', then 'name n1 n2' and 'name1 n1 name2 n2') "
     "or CALFW's (two lines 'file flag' a pair)"
@@ -44,14 +46,16 @@ def read_pairs(root: str | Path, pairs: str | Path | None = None, name: str | No
     default = [folder / file for folder in (root, root.parent) for file in PAIR_FILES]
     path = Path(pairs) if pairs is not None else first_existing(default, _EXPECTED)
     lines = lines_of(path, _EXPECTED)
-    if re.fullmatch(r"\d+(\s+\d+)?", lines[0][1]):
+    header = lines[0][1].split()
+    if len(header) <= 2 and all(field.isdigit() for field in header):
         return _read_lfw(root, path, lines, name or root.name)
     return _read_flagged(root, path, lines, name or root.name)
 
 
 def _read_lfw(root: Path, path: Path, lines: list[tuple[int, str]], name: str) -> Dataset:
     # the header is '10 300' (folds, pairs of each kind a fold) or '1100' (pairs of each kind, one fold)
-    header = [int(value) for value in lines[0][1].split()]
+    at, line = lines[0]
+    header = [whole_at(path, at, line, text, "LFW's '10 300', folds and pairs") for text in line.split()]
     n_folds, fold_size = header if len(header) == 2 else (1, header[0])
     if n_folds < 1 or fold_size < 1 or len(lines) - 1 != 2 * n_folds * fold_size:
         raise DataError(
@@ -59,16 +63,15 @@ def _read_lfw(root: Path, path: Path, lines: list[tuple[int, str]], name: str) -
             f"{n_folds} × 2 × {fold_size}: the file is cut or not {_EXPECTED}"
         )
     images = ImageList()
-    missing: list[str] = []
+    missing = Missing()
     subjects: list[str] = []
 
     def image(person: str, number: str, at: int, line: str) -> int:
-        if not number.isdigit():
-            raise bad_line(path, at, line, "'name n1 n2' or 'name1 n1 name2 n2'")
-        stem = root / person / f"{person}_{int(number):04d}"
-        found = find_image(stem)
+        shot = whole_at(path, at, line, number, _LFW_PAIR)
+        name = f"{person}/{person}_{shot:04d}"
+        found = find_image(root, name)
         if found is None:
-            missing.append(f"{person}/{stem.name}")
+            missing.add(name, at)
             return 0
         index = images.add(found)
         if index == len(subjects):
@@ -84,10 +87,9 @@ def _read_lfw(root: Path, path: Path, lines: list[tuple[int, str]], name: str) -
         elif len(fields) == 4:
             pairs.append((image(fields[0], fields[1], at, line), image(fields[2], fields[3], at, line)))
         else:
-            raise bad_line(path, at, line, "'name n1 n2' or 'name1 n1 name2 n2'")
+            raise bad_line(path, at, line, _LFW_PAIR)
         is_genuine.append(len(fields) == 3)
-    if missing:
-        raise missing_images(str(path), dict.fromkeys(missing), root)
+    missing.check(path, root)
     return Dataset(
         name=name,
         images=tuple(images.paths),
@@ -103,26 +105,26 @@ def _read_flagged(root: Path, path: Path, lines: list[tuple[int, str]], name: st
     # CALFW and CPLFW: two lines a pair, each 'file flag'; flag 0 is non-mated, anything else mated
     if len(lines) % 2:
         raise DataError(f"{path} has {len(lines)} lines: expected two a pair ('file flag'); the file is cut")
-    images, missing, rows, flags = ImageList(), [], [], []
+    images, missing = ImageList(), Missing()
+    rows, flags = [], []
     for at, line in lines:
         fields = line.rsplit(maxsplit=1)
-        if len(fields) != 2 or not re.fullmatch(r"-?\d+", fields[1]):
+        if len(fields) != 2 or not re.fullmatch(r"-?[0-9]{1,9}", fields[1]):
             raise bad_line(path, at, line, "'file flag' with an integer flag")
         found = next(
             (
                 hit
                 for place in ("", "aligned images", "images")
-                if (hit := find_image(root / place / fields[0]))
+                if (hit := find_image(root / place, fields[0]))
             ),
             None,
         )
         if found is None:
-            missing.append(fields[0])
+            missing.add(fields[0], at)
         else:
             rows.append(images.add(found))
         flags.append(int(fields[1]) > 0)
-    if missing:
-        raise missing_images(str(path), dict.fromkeys(missing), root)
+    missing.check(path, root)
     first, second = np.array(flags, dtype=np.bool_).reshape(-1, 2).T
     if (first != second).any():
         at, line = lines[2 * int(np.argmax(first != second))]
@@ -157,16 +159,16 @@ def read_cfp(root: str | Path, protocol: str = "FP", name: str | None = None) ->
     if not folders:
         raise DataError(f"{split} holds no fold: expected folders 01 … 10 of same.txt and diff.txt")
     images = ImageList()
-    missing: list[str] = []
+    missing = Missing()
     subjects: list[str] = []
     pairs, is_genuine, folds = [], [], []
 
-    def image(listed: dict[int, Path], number: int, path: Path, at: int, line: str) -> int:
+    def image(listed: dict[int, PurePosixPath], number: int, path: Path, at: int, line: str) -> int:
         if number not in listed:
             raise bad_line(path, at, line, f"two numbers of Pair_list_{{F,P}}.txt (1 … {max(listed)})")
-        found = find_image(listed[number])
+        found = find_image(root, str(listed[number]))
         if found is None:
-            missing.append(str(listed[number]))
+            missing.add(str(listed[number]), at)
             return 0
         index = images.add(found)
         if index == len(subjects):
@@ -177,15 +179,14 @@ def read_cfp(root: str | Path, protocol: str = "FP", name: str | None = None) ->
         for file, genuine in (("same.txt", True), ("diff.txt", False)):
             path = folder / file
             for at, line in lines_of(path, "CFP's pairs, 'i,j' a line"):
-                match = re.fullmatch(r"(\d+)\s*,\s*(\d+)", line)
+                match = re.fullmatch(r"([0-9]{1,9})\s*,\s*([0-9]{1,9})", line)
                 if match is None:
                     raise bad_line(path, at, line, "two numbers 'i,j'")
                 left, right = int(match[1]), int(match[2])
                 pairs.append((image(frontal, left, path, at, line), image(other, right, path, at, line)))
                 is_genuine.append(genuine)
                 folds.append(fold)
-    if missing:
-        raise missing_images(str(split), dict.fromkeys(missing), root)
+    missing.check(split, root)
     return Dataset(
         name=name or f"cfp-{protocol.lower()}",
         images=tuple(images.paths),
@@ -197,16 +198,17 @@ def read_cfp(root: str | Path, protocol: str = "FP", name: str | None = None) ->
     )
 
 
-def _cfp_list(root: Path, file: str) -> dict[int, Path]:
+def _cfp_list(root: Path, file: str) -> dict[int, PurePosixPath]:
     # '17 ../Data/Images/002/frontal/07.jpg', relative to the Protocol folder
     path = root / "Protocol" / file
-    listed: dict[int, Path] = {}
+    listed: dict[int, PurePosixPath] = {}
     for at, line in lines_of(path, "CFP's image list, 'number ../Data/Images/…' a line"):
         fields = line.split(maxsplit=1)
-        if len(fields) != 2 or not fields[0].isdigit():
+        if len(fields) != 2:
             raise bad_line(path, at, line, "'number ../Data/Images/…'")
-        image = (root / "Protocol" / fields[1].replace("\\", "/")).resolve()
-        if not image.is_relative_to(root) or len(image.relative_to(root).parts) < 3:
+        number = whole_at(path, at, line, fields[0], "'number ../Data/Images/…'")
+        image = PurePosixPath(fields[1].replace("\\", "/").removeprefix("../"))
+        if len(image.parts) < 3 or ".." in image.parts or image.is_absolute():
             raise bad_line(path, at, line, f"a path below {root}, '../Data/Images/<person>/<view>/<file>'")
-        listed[int(fields[0])] = image
+        listed[number] = image
     return listed
