@@ -15,11 +15,17 @@ from fiqa.errors import DataError, UsageError
 
 def _calibration(spec: str = "attn") -> Calibration:
     gates = (
-        Threshold("discard", 0.1, raw=0.1, score=25.0, low=0.05, high=0.2, discarded=0.0999),
-        Threshold("fnmr", 0.01, raw=0.3, score=45.0, low=0.1, high=0.35, discarded=0.3),
+        Threshold(kind="discard", target=0.1, raw=0.1, score=25.0, low=0.05, high=0.2, discarded=0.0999),
+        Threshold(kind="fnmr", target=0.01, raw=0.3, score=45.0, low=0.1, high=0.35, discarded=0.3),
     )
     return Calibration(
-        spec, (0.0, 0.2, 1.0), (5.0, 40.0, 90.5), "per cent of x", (1, 2, 3), (50, 60, 99), gates
+        spec=spec,
+        raw=(0.0, 0.2, 1.0),
+        score=(5.0, 40.0, 90.5),
+        meaning="per cent of x",
+        low=(1, 2, 3),
+        high=(50, 60, 99),
+        thresholds=gates,
     )
 
 
@@ -50,7 +56,9 @@ def test_stored_gates():
 
 
 def test_a_profile_survives_the_disk(tmp_path):
-    exact = Calibration("exit-depth:exits=6", (0.1 + 0.2, 1 / 3), (0.1, 1e2), "größer ist besser")
+    exact = Calibration(
+        spec="exit-depth:exits=6", raw=(0.1 + 0.2, 1 / 3), score=(0.1, 1e2), meaning="größer ist besser"
+    )
     profile = Profile("default", {"attn": _calibration(), exact.spec: exact}, "LFW, judged by a recogniser")
     profile.save(tmp_path / "profile.json")
     loaded = Profile.load(tmp_path / "profile.json")
@@ -90,12 +98,21 @@ def _changed(**changes: object) -> str:
         (_changed(score=[-1, 4, 30]), "within 0 and 100"),
         (_changed(score=[5, 4, 101]), "must rise"),
         (_changed(score=[1, 4, 101]), "within 0 and 100"),
-        (_changed(raw=[0, "0.2", 1]), "must be a number, got '0.2'"),
-        (_changed(raw=[0, True, 2]), "must be a number, got True"),
+        (_changed(raw=[0, "0.2", 1]), "must be a number, but got '0.2'"),
+        (_changed(raw=[0, True, 2]), "must be a number, but got .True"),
         (_changed(raw=5), "damaged"),
         (_changed(low=[1]), "an interval at each of its 3 knots"),
         (_changed().replace("0.3,", "NaN,", 1), "finite"),
         (_changed(thresholds=[{"kind": "eer"}]), "damaged"),
+        (_changed(raw=[0, 10**400, 2]), "must be finite, but got 10{79}$"),
+        (_changed().replace("0.3,", "1" * 5000 + ",", 1), "not JSON"),
+        ("[" * 100_000, "nested too deep"),
+        (_changed(thresholds="gates"), "damaged"),
+        (_changed(thresholds=[5]), "damaged"),
+        (_changed(spec="vitnt"), "lists the calibration of 'vitnt' as 'attn'"),
+        (_changed(meaning=5), "say what its number means"),
+        (_changed(model=["m"]), "must be text"),
+        (_changed(schema="2" * 1000), "has schema 2{40} and"),
         (
             _changed(
                 thresholds=[

@@ -318,7 +318,9 @@ def test_a_profile_turns_the_raw_score_into_a_number(tmp_path, scorer, faces):
     used = scorer.used["attn:block=0"]
     raw = scorer.score_crops(faces)["attn:block=0"]
     low, high = float(raw.min()) - 1, float(raw.max())
-    profile = Profile("any", {used: Calibration(used, (low, high), (10, 60), "per cent of the way")})
+    profile = Profile(
+        "any", {used: Calibration(spec=used, raw=(low, high), score=(10, 60), meaning="per cent of the way")}
+    )
     profile.save(tmp_path / "profile.json")
     for given_as in (profile, tmp_path / "profile.json", str(tmp_path / "profile.json")):
         calibrated = Scorer(methods=SHALLOW, engine="onnxruntime", threads=1, profile=given_as)

@@ -1,7 +1,7 @@
 """From a method's raw score to a number from 0 to 100 that means something, and gates with their uncertainty.
 
 A ``Profile`` belongs to one model and holds one ``Calibration`` per method spec; it is a small JSON file.
-``fiqa.evaluation.calibrate`` fits calibrations; this module only applies, saves and loads them.
+``fiqa.evaluation.fit_profile`` fits them; this module only applies, saves and loads them.
 """
 
 from __future__ import annotations
@@ -20,21 +20,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import DataError, UsageError
 
-__all__ = ["Calibration", "Profile", "Threshold"]
+__all__ = ["GATE_COLUMNS", "Calibration", "Profile", "Threshold", "gate_rows"]
 
 SCHEMA = 1
 Kind = Literal["fnmr", "discard"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
     """Where to put a gate: images with raw score < ``raw`` are refused.
 
-    kind: ``"fnmr"``: the FNMR of the mated comparisons that remain is at most ``target``; ``"discard"``:
-        the share ``target`` of the images is refused.
-    raw, score: the same place on the method's own scale and from 0 to 100.
-    low, high: the 95 % interval of ``raw``, over subjects.
-    discarded: the share of the reference images that the gate refuses, in [0, 1].
+    Attributes:
+        kind: ``"fnmr"``: the FNMR of the mated comparisons that remain is at most ``target``; ``"discard"``:
+            the share ``target`` of the images is refused.
+        target: the FNMR or the share, in [0, 1].
+        raw, score: the same place on the method's own scale and from 0 to 100.
+        low, high: the 95 % interval of ``raw``, over subjects.
+        discarded: the share of the reference images that the gate refuses, in [0, 1].
     """
 
     kind: Kind
@@ -47,28 +49,29 @@ class Threshold:
 
     def __post_init__(self) -> None:
         if self.kind not in ("fnmr", "discard"):
-            raise DataError(f"a threshold's kind must be 'fnmr' or 'discard', got {self.kind!r}.")
+            raise DataError(f"a threshold's kind must be 'fnmr' or 'discard', but got {self.kind!r}")
         numbers = {name: value for name, value in asdict(self).items() if name != "kind"}
         for name, value in numbers.items():
             object.__setattr__(self, name, _number(f"a threshold's {name}", value))
         if not (0 <= self.target <= 1 and 0 <= self.discarded <= 1 and self.low <= self.raw <= self.high):
-            raise DataError(f"a threshold needs shares in [0, 1] and low <= raw <= high, got {numbers}.")
+            raise DataError(f"a threshold needs shares in [0, 1] and low <= raw <= high, but got {numbers}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
     """A strictly rising map from one method's raw score to 0–100, straight lines between its knots.
 
     Calling it maps ``raw`` (any shape) to float32 of the same shape, higher = better; beyond the outer knots
     the number stays at its end, and NaN stays NaN.
 
-    spec: the method, resolved, for example ``"exit-depth"``.
-    raw, score: (k,) knots, both strictly rising, k ≥ 2; ``score`` within [0, 100].
-    meaning: one sentence on what the number says.
-    low, high: (k,) the 95 % interval of ``score`` at each knot, over subjects; empty if not known.
-    thresholds: gates, see ``Threshold``.
+    Attributes:
+        spec: the method, resolved, for example ``"exit-depth"``.
+        raw, score: (k,) knots, both strictly rising, k ≥ 2; ``score`` within [0, 100].
+        meaning: one sentence on what the number says.
+        low, high: (k,) the 95 % interval of ``score`` at each knot, over subjects; empty if not known.
+        thresholds: gates, see ``Threshold``.
 
-    >>> calibration = Calibration("attn", (0.0, 1.0), (0.0, 100.0), "per cent of the way")
+    >>> calibration = Calibration(spec="attn", raw=(0, 1), score=(0, 100), meaning="per cent of the way")
     >>> calibration([-1.0, 0.25, float("nan")]).tolist()
     [0.0, 25.0, nan]
     """
@@ -87,21 +90,20 @@ class Calibration:
             object.__setattr__(self, name, values)
         object.__setattr__(self, "thresholds", tuple(self.thresholds))
         where = f"the calibration of {self.spec!r}"
-        if not self.spec or not self.meaning:
-            raise DataError(f"{where} must name its method spec and say what its number means.")
+        if not all(isinstance(text, str) and text for text in (self.spec, self.meaning)):
+            raise DataError(f"{where} must name its method spec and say what its number means")
         if len(self.raw) != len(self.score) or len(self.raw) < 2:
             raise DataError(
                 f"{where} has {len(self.raw)} raw and {len(self.score)} score knots; it needs equally many, "
-                "at least 2."
+                "at least 2"
             )
         if any(b <= a for knots in (self.raw, self.score) for a, b in pairwise(knots)):
-            raise DataError(f"{where} must rise from knot to knot, in raw and in score.")
+            raise DataError(f"{where} must rise from knot to knot, in raw and in score")
         if self.score[0] < 0 or self.score[-1] > 100:
-            raise DataError(
-                f"{where} must stay within 0 and 100, got {self.score[0]:g} to {self.score[-1]:g}."
-            )
+            ends = f"{self.score[0]:g} to {self.score[-1]:g}"
+            raise DataError(f"{where} must stay within 0 and 100, but got {ends}")
         if {len(self.low), len(self.high)} - {0, len(self.raw)}:
-            raise DataError(f"{where} must have an interval at each of its {len(self.raw)} knots, or none.")
+            raise DataError(f"{where} must have an interval at each of its {len(self.raw)} knots, or none")
 
     def __call__(self, raw: ArrayLike) -> NDArray[np.float32]:
         values = np.asarray(raw, np.float64)
@@ -110,28 +112,28 @@ class Calibration:
     def raw_at(self, score: float) -> float:
         """The raw score that becomes ``score`` (0–100): for a gate at a wanted number."""
         if not 0 <= score <= 100:
-            raise UsageError(f"score must be from 0 to 100, got {score}.")
+            raise UsageError(f"score must be from 0 to 100, but got {score}")
         return float(np.interp(score, self.score, self.raw))
 
     def threshold(self, kind: Kind, target: float) -> Threshold:
-        """The gate stored for a wanted FNMR (``kind="fnmr"``) or discard share (``"discard"``), a share in
-        [0, 1].
-        """
+        """The gate stored for a wanted FNMR (``kind="fnmr"``) or discard share (``"discard"``), in [0, 1]."""
         for threshold in self.thresholds:
             if threshold.kind == kind and math.isclose(threshold.target, target):
                 return threshold
         known = ", ".join(f"{t.kind} {t.target:g}" for t in self.thresholds) or "none"
         raise UsageError(
-            f"no threshold for {kind} {target:g} in the calibration of {self.spec!r}; it has: {known}."
+            f"no threshold for {kind} {target:g} in the calibration of {self.spec!r}; it has: {known}"
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Profile:
     """The calibrations of one model.
 
-    model: the model's name. calibrations: {resolved method spec: Calibration}. source: on which data, judged
-    by which recogniser, one sentence.
+    Attributes:
+        model: the model's name.
+        calibrations: {resolved method spec: Calibration}.
+        source: on which data, judged by which recogniser, one sentence.
     """
 
     model: str
@@ -139,9 +141,11 @@ class Profile:
     source: str = ""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.model, str) or not isinstance(self.source, str):
+            raise DataError("a profile's model and source must be text")
         for spec, calibration in self.calibrations.items():
             if spec != calibration.spec:
-                raise DataError(f"the profile lists the calibration of {calibration.spec!r} as {spec!r}.")
+                raise DataError(f"the profile lists the calibration of {calibration.spec!r} as {spec!r}")
         object.__setattr__(self, "calibrations", dict(self.calibrations))
 
     def to_json(self) -> str:
@@ -163,19 +167,20 @@ class Profile:
         """Read a profile; DataError, which names ``name``, if the text is none or one of another schema."""
         try:
             document = json.loads(text)
-        except ValueError as error:
-            raise DataError(f"{name} is not JSON ({error}); make one with fiqa calibrate.") from error
+        except (ValueError, RecursionError) as error:
+            cause = "nested too deep" if isinstance(error, RecursionError) else error
+            raise DataError(f"{name} is not JSON ({cause}); make one with fiqa calibrate") from error
         if not isinstance(document, dict) or document.get("format") != "fiqa-profile":
-            raise DataError(f"{name} is no calibration profile; make one with fiqa calibrate.")
+            raise DataError(f"{name} is no calibration profile; make one with fiqa calibrate")
         if document.get("schema") != SCHEMA:
             raise DataError(
-                f"{name} has schema {document.get('schema')!r} and this version reads {SCHEMA}; make it anew "
-                "with fiqa calibrate."
+                f"{name} has schema {str(document.get('schema'))[:40]} and this version reads {SCHEMA}; "
+                "make it anew with fiqa calibrate"
             )
         try:
             calibrations = {
                 spec: Calibration(
-                    spec, **{**entry, "thresholds": tuple(Threshold(**t) for t in entry["thresholds"])}
+                    **{"spec": spec, **entry, "thresholds": [Threshold(**one) for one in entry["thresholds"]]}
                 )
                 for spec, entry in document["calibrations"].items()
             }
@@ -184,7 +189,7 @@ class Profile:
             raise DataError(f"{name}: {error}") from error
         except (KeyError, TypeError, AttributeError) as error:
             raise DataError(
-                f"{name} is damaged: {_cause(error)}; make it anew with fiqa calibrate."
+                f"{name} is damaged: {_cause(error)}; make it anew with fiqa calibrate"
             ) from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -201,12 +206,43 @@ class Profile:
         return cls.from_json(text, repr(os.fspath(path)))
 
 
+GATE_COLUMNS = ("method", "gate", "score", "raw", "95 % interval of raw", "discards")
+"""The columns of :func:`gate_rows`."""
+
+
+def gate_rows(profile: Profile) -> list[tuple[str, ...]]:
+    """The gates of a profile as rows of a table, with the columns ``GATE_COLUMNS``.
+
+    >>> gate = Threshold(kind="fnmr", target=0.05, raw=1, score=30, low=0.9, high=1.2, discarded=0.04)
+    >>> known = Calibration(spec="attn", raw=(0, 9), score=(0, 99), meaning="…", thresholds=(gate,))
+    >>> gate_rows(Profile("mine", {"attn": known}))
+    [('attn', 'FNMR at most 5.0%', '30.0', '1', '0.9 – 1.2', '4.0%')]
+    """
+    names = {"fnmr": "FNMR at most", "discard": "discards"}
+    return [
+        (
+            calibration.spec,
+            f"{names[gate.kind]} {gate.target:.1%}",
+            f"{gate.score:.1f}",
+            f"{gate.raw:.4g}",
+            f"{gate.low:.4g} – {gate.high:.4g}",
+            f"{gate.discarded:.1%}",
+        )
+        for calibration in profile.calibrations.values()
+        for gate in calibration.thresholds
+    ]
+
+
 def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise DataError(f"{name} must be a number, got {value!r}.")
-    if not math.isfinite(value):
-        raise DataError(f"{name} must be finite, got {value!r}.")
-    return float(value)
+        raise DataError(f"{name} must be a number, but got {str(value)[:80]!r}")
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        number = math.inf
+    if not math.isfinite(number):
+        raise DataError(f"{name} must be finite, but got {str(value)[:80]}")
+    return number
 
 
 def _cause(error: Exception) -> str:

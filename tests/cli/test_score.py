@@ -407,7 +407,7 @@ def test_another_calibration_or_other_landmarks_don_t_continue_a_table(many, tmp
 
     used = Scorer(methods=["attn:block=0"], engine="onnxruntime", threads=1).used["attn:block=0"]
     for name, top in (("one", 50), ("two", 60)):
-        calibration = Calibration(used, (-100.0, 100.0), (0, top), "for this test")
+        calibration = Calibration(spec=used, raw=(-100.0, 100.0), score=(0, top), meaning="for this test")
         Profile("any", {used: calibration}).save(tmp_path / f"{name}.json")
         (tmp_path / f"{name}.csv").write_text(f"x.png,40,52,74,52,56,72,42,92,71,{top}\n")
     run = ["score", many / "00000.png", *FAST, "-o", tmp_path / "table.csv"]

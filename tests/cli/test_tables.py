@@ -14,12 +14,14 @@ from fiqa.models import embedded
 from fiqa.types import ModelCard, Quality
 
 GATES = (
-    Threshold("fnmr", 0.05, 0.8, 80.0, 0.7, 0.9, 0.4),
-    Threshold("fnmr", 0.01, 0.9, 90.0, 0.8, 0.95, 0.5),
-    Threshold("discard", 0.2, 0.2, 20.0, 0.1, 0.3, 0.2),
-    Threshold("discard", 0.01, 0.1, 10.0, 0.05, 0.15, 0.01),
+    Threshold(kind="fnmr", target=0.05, raw=0.8, score=80.0, low=0.7, high=0.9, discarded=0.4),
+    Threshold(kind="fnmr", target=0.01, raw=0.9, score=90.0, low=0.8, high=0.95, discarded=0.5),
+    Threshold(kind="discard", target=0.2, raw=0.2, score=20.0, low=0.1, high=0.3, discarded=0.2),
+    Threshold(kind="discard", target=0.01, raw=0.1, score=10.0, low=0.05, high=0.15, discarded=0.01),
 )
-CALIBRATION = Calibration("attn", (0.0, 1.0), (0.0, 100.0), "per cent", thresholds=GATES)
+CALIBRATION = Calibration(
+    spec="attn", raw=(0.0, 1.0), score=(0.0, 100.0), meaning="per cent", thresholds=GATES
+)
 
 
 class FakeScorer:

@@ -459,6 +459,11 @@ def test_cache_that_is_none(tmp_path: Path) -> None:
         cache.put("x", {key: np.full(2, index, np.float32) for index, key in enumerate(keys)})
         found = cache.get("x", keys)
         assert [found[key][1] for key in keys] == list(range(1200))
+    with sqlite3.connect(tmp_path / "odd.sqlite") as database:
+        database.execute("CREATE TABLE vectors (identity TEXT, content BLOB, vector BLOB)")
+        database.execute("INSERT INTO vectors VALUES ('x', ?, ?)", (b"key", b"abc"))
+    with VectorCache(tmp_path / "odd.sqlite") as cache, pytest.raises(DataError, match="delete it"):
+        cache.get("x", [b"key"])
     with sqlite3.connect(tmp_path / "many.sqlite") as database:
         assert database.execute("SELECT count(*) FROM vectors").fetchone() == (1200,)
 

@@ -61,19 +61,17 @@ def print_gates(profile: Profile) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from ..calibration import GATE_COLUMNS, gate_rows
+
     table = Table(box=None, header_style="bold", padding=(0, _GAP, 0, 0))
-    for name in ("method", "gate", "score", "raw", "95 % interval of raw", "discards"):
+    for name in GATE_COLUMNS:
         table.add_column(name, justify="left" if name in ("method", "gate") else "right", overflow="fold")
-    for spec, calibration in profile.calibrations.items():
-        for i, gate in enumerate(calibration.thresholds):
-            kind = "FNMR at most" if gate.kind == "fnmr" else "discards"
-            table.add_row(
-                "" if i else escape(spec),
-                f"{kind} {gate.target:.1%}", f"{gate.score:.1f}", f"{gate.raw:.4g}",
-                f"{gate.low:.4g} – {gate.high:.4g}",
-                f"{gate.discarded:.1%}",
-            )  # fmt: skip
-        table.add_section()
+    last = ""
+    for spec, *cells in gate_rows(profile):
+        if last and spec != last:
+            table.add_section()
+        table.add_row("" if spec == last else escape(spec), *cells)
+        last = spec
     Console(width=None if sys.stdout.isatty() else 140).print(table)
     print(f"{profile.model}: {profile.source}")
 

@@ -118,13 +118,13 @@ def fit_acceptance(
     samples = [np.interp(knots, *_acceptance(lower, accepted, place, draw[owner], ends)) for draw in draws]
     low, high = np.quantile(samples, [0.025, 0.975], axis=0)
     fitted = Calibration(
-        spec,
-        tuple(knots),
-        tuple(score),
-        f"per cent of mated comparisons accepted at FMR {fmr:g} when this is the worse of the two images, "
-        f"as on {data}",
-        tuple(low),
-        tuple(high),
+        spec=spec,
+        raw=tuple(knots),
+        score=tuple(score),
+        meaning=f"per cent of mated comparisons accepted at FMR {fmr:g} when this is the worse of the two "
+        f"images, as on {data}",
+        low=tuple(low),
+        high=tuple(high),
     )
     gates = [
         *_fnmr_gates(fitted, q, lower, accepted, owner, draws, fnmrs),
@@ -166,7 +166,14 @@ def fit_percentile(
     samples = [_percentile(ordered, draw[owner], knots) for draw in _draws(owner, n_resamples, seed)]
     low, high = np.quantile(samples, [0.025, 0.975], axis=0)
     meaning = f"per cent of {len(values)} images of {data} that are worse"
-    fitted = Calibration(spec, tuple(knots), tuple(score), meaning, tuple(low), tuple(high))
+    fitted = Calibration(
+        spec=spec,
+        raw=tuple(knots),
+        score=tuple(score),
+        meaning=meaning,
+        low=tuple(low),
+        high=tuple(high),
+    )
     return replace(fitted, thresholds=tuple(_discard_gates(fitted, q, person, discards, n_resamples, seed)))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,15 +47,25 @@ class VectorCache:
             part = keys[start : start + 500]
             marks = ",".join("?" * len(part))
             query = f"SELECT content, vector FROM vectors WHERE identity = ? AND content IN ({marks})"
-            for key, vector in self._database.execute(query, (identity, *part)):
-                found[key] = np.frombuffer(vector, dtype="<f4")
+            with self._clear_errors():
+                for key, vector in self._database.execute(query, (identity, *part)):
+                    found[key] = np.frombuffer(vector, dtype="<f4")
         return found
 
     def put(self, identity: str, vectors: Mapping[bytes, FloatArray]) -> None:
         """Store vectors by key, all or none."""
         rows = [(identity, key, vector.astype("<f4").tobytes()) for key, vector in vectors.items()]
-        with self._database:
+        with self._clear_errors(), self._database:
             self._database.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
+
+    @contextlib.contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, ValueError) as error:
+            raise DataError(
+                f"the cache of embeddings {self.path} can't be used ({error}): delete it, or give another"
+            ) from error
 
     def close(self) -> None:
         """Close the file."""
