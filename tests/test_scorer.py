@@ -24,7 +24,7 @@ from fiqa.budget import Budget
 from fiqa.calibration import Calibration, Profile
 from fiqa.errors import DataError, FiqaError, MissingExtra, UnknownName, UsageError
 from fiqa.examples import example_crops, example_paths
-from fiqa.faces import LandmarksCsv, align
+from fiqa.faces import TEMPLATE, LandmarksCsv, align
 from fiqa.images import load
 from fiqa.methods import Attn, needs, parse
 from fiqa.types import Face
@@ -286,6 +286,35 @@ def test_landmarks_from_a_table_replace_the_detector(faces, tmp_path):
     assert "table.csv" in other.reason
 
 
+def test_faces_in_hand_are_not_searched_for(faces):
+    stub, inside, beside = Stub(), face(20, 10, 60), face(0, 0, 100)
+    scorer = Scorer(methods=SHALLOW, engine="onnxruntime", threads=1, detector=stub)
+    photo = np.repeat(faces[0], 2, axis=1)
+    one = scorer.score(photo, faces=[inside, beside])
+    assert one.face == inside
+    np.testing.assert_array_equal(one.crop, align(photo, inside.landmarks))
+    assert [q.face for q in scorer.score_faces(photo, faces=(beside, inside))] == [beside, inside]
+    assert scorer.score(faces[0], faces=[inside]).face == inside  # of an image of a crop's size too
+    assert scorer.score(photo, faces=[]).status == "no_face"
+    assert scorer.score(b"?", faces=[inside]).status == "unreadable"
+    assert stub.asked == 0
+    rows = list(scorer.stream([photo, (photo, [inside]), (b"?", [beside])]))
+    assert [(q.status, q.face) for q in rows] == [("no_face", None), ("ok", inside), ("unreadable", None)]
+    for wrong in ([TEMPLATE], "face", inside):
+        with pytest.raises(UsageError, match=r"list of fiqa\.Face"):
+            scorer.score(photo, faces=wrong)
+    never = Scorer(methods=SHALLOW, engine="onnxruntime", threads=1, align="none")
+    with pytest.raises(UsageError, match="align='none'"):
+        never.score(photo, faces=[inside])
+
+
+def test_a_path_stays_with_faces_in_hand(faces, tmp_path):
+    Image.fromarray(np.repeat(faces[0], 2, axis=1)).save(tmp_path / "photo.png")
+    scorer = Scorer(methods=SHALLOW, engine="onnxruntime", threads=1, detector=Stub())
+    quality = scorer.score(tmp_path / "photo.png", faces=[face(0, 0, 100)])
+    assert (quality.ok, quality.path) == (True, str(tmp_path / "photo.png"))
+
+
 def test_without_the_detector_the_pip_line_is_the_error(monkeypatch, faces):
     monkeypatch.setitem(sys.modules, "mtcnn", None)
     scorer = Scorer(methods=SHALLOW, engine="onnxruntime", threads=1)
@@ -416,6 +445,8 @@ def test_a_transformers_model_is_taken_as_it_is(faces):
     ("arguments", "error", "message"),
     [
         ({"align": "maybe"}, UsageError, "auto, none, detect"),
+        ({"detector": "x"}, UsageError, "detect"),
+        ({"rotate": "yes"}, UsageError, "none, auto"),
         ({"methods": []}, UsageError, "at least one"),
         ({"methods": ["vitt"]}, UnknownName, "'vitnt'"),
         ({"methods": "vitt", "model": "nowhere.pt"}, UnknownName, "'vitnt'"),

@@ -21,11 +21,11 @@ from .methods import Method
 from .models import DEFAULT, Keep, find
 from .specs import choice
 from .stream import Located, Stream, path_of
-from .types import CROP_SHAPE, CROP_SIZE, Face, FloatArray, ImageArray, Quality, check_crops
+from .types import CROP_SHAPE, Face, FloatArray, ImageArray, Quality, check_crops
 
 if TYPE_CHECKING:
     from .calibration import Calibration, Profile
-    from .faces import Detector
+    from .faces import Detector, FaceSource, Rotate
 
 Align = Literal["auto", "none", "detect"]
 ALIGNMENTS = ("auto", "none", "detect")
@@ -48,7 +48,10 @@ class Scorer:
         precision: ``fp32``; ``bf16`` (openvino, torch) or ``int8`` (openvino, onnxruntime) are faster and
             less exact.
         heads: number of attention heads, for a checkpoint that is no preset.
-        detector: any :class:`fiqa.faces.Detector`; None: the default one, made when first needed.
+        detector: any :class:`fiqa.faces.Detector` or :class:`fiqa.faces.FaceSource`, such as
+            :class:`fiqa.LandmarksCsv`; None: the default detector, made when first needed.
+        rotate: ``none``: photographs stand upright; ``auto``: they, or faces in them, may be turned by 90°,
+            180° or 270° (:attr:`fiqa.Face.rotation`); detection takes four times as long.
         profile: a calibration profile or its path; None: the one that ships with the model, if any.
         budget: share of the full pass (``"50%"``), ``"3 GFLOPs"`` or ``"20 ms"`` a face. The deepest exit or
             block prefix within it is used; ``Quality.used`` says which.
@@ -74,13 +77,17 @@ class Scorer:
         precision: str = "fp32",
         *,
         heads: int | None = None,
-        detector: Detector | None = None,
+        detector: Detector | FaceSource | None = None,
+        rotate: Rotate = "none",
         profile: Profile | str | os.PathLike[str] | None = None,
         budget: str | Budget | None = None,
         embedding: bool = False,
         device: str = "auto",
     ) -> None:
+        from .faces import face_source
+
         choice("align", align, ALIGNMENTS)
+        self._source = face_source(detector, rotate=rotate)
         if isinstance(methods, str | Method):
             methods = (methods,)
         plans.check(methods)  # a typing error should not wait for a checkpoint to load
@@ -97,7 +104,6 @@ class Scorer:
             plan = plan.limited(self.card, limit.depth(self._engine, tuple(plan.methods.values())))
         chosen = plans.profile_of(profile, found.profile)
         self._plan = plan.calibrated(self.card, chosen, given=profile is not None)
-        self._detector = detector
 
     def __repr__(self) -> str:
         scored = f", scored by {self.scored_by}" if self.scored_by else ", not calibrated"
@@ -206,16 +212,25 @@ class Scorer:
 
     # ------------------------------------------------------------ images
 
-    def score(self, image: Any) -> Quality:
+    def score(self, image: Any, *, faces: Sequence[Face] | None = None) -> Quality:
         """Quality of the largest face of an image: path, encoded bytes, array (H, W, 3) RGB or PIL image.
 
         What is wrong with the image is a value, ``Quality.status``, never an exception.
-        """
-        return next(self.stream([image], batch_size=1))
 
-    def score_faces(self, image: Any) -> list[Quality]:
-        """Qualities of every face of an image, largest first; one with a status if there is none."""
-        return list(self.stream([image], batch_size=4, all_faces=True))
+        Args:
+            image: the photograph.
+            faces: where its faces are, if that is known already: nothing is detected, the first is scored.
+        """
+        return next(self.stream([image if faces is None else (image, faces)], batch_size=1))
+
+    def score_faces(self, image: Any, *, faces: Sequence[Face] | None = None) -> list[Quality]:
+        """Qualities of every face of an image, largest first; one with a status if there is none.
+
+        Args:
+            image: what :meth:`score` takes.
+            faces: where its faces are, if that is known already; they are scored in their order.
+        """
+        return list(self.stream([image if faces is None else (image, faces)], batch_size=4, all_faces=True))
 
     def stream(
         self,
@@ -231,7 +246,8 @@ class Scorer:
         not depend on its neighbours, nor on the batch it happens to be in.
 
         Args:
-            images: what :meth:`score` takes.
+            images: what :meth:`score` takes, or pairs ``(image, faces)`` of it and a list of its
+                :class:`fiqa.Face`.
             batch_size: faces a forward pass.
             all_faces: every face of an image, largest first, rather than the largest.
             keep: arrays that each result holds: ``maps``, ``crop``, both (40 kB a face) or none.
@@ -254,22 +270,24 @@ class Scorer:
             yield replace(quality, **left_out) if left_out else quality
 
     def _located(self, image: Any, all_faces: bool) -> list[Located]:
-        from .faces import align, find_faces
+        from .faces import align, whole_as_crop
         from .images import load
 
+        image, faces = image if isinstance(image, tuple) else (image, None)
+        if faces is not None:
+            self._check_in_hand(faces)
         pixels = load(image)
-        is_crop = pixels.shape == CROP_SHAPE
-        if self.align == "none" or (self.align == "auto" and is_crop):
-            return [(None, pixels if is_crop else _whole(pixels))]
-        faces = find_faces(self._face_detector(), pixels, path_of(image))
+        if faces is None:
+            if self.align == "none" or (self.align == "auto" and pixels.shape == CROP_SHAPE):
+                return [(None, whole_as_crop(pixels))]
+            faces = self._source.faces(pixels, path_of(image))
         return [(face, align(pixels, face.landmarks)) for face in (faces if all_faces else faces[:1])]
 
-    def _face_detector(self) -> Detector:
-        if self._detector is None:
-            from .faces import default_detector
-
-            self._detector = default_detector()
-        return self._detector
+    def _check_in_hand(self, faces: Any) -> None:
+        if self.align == "none":
+            raise UsageError("align='none' takes the whole image as the crop; faces need 'auto' or 'detect'")
+        if not isinstance(faces, Sequence) or not all(isinstance(face, Face) for face in faces):
+            raise UsageError(f"faces must be a list of fiqa.Face, but got {faces!r:.100}")
 
 
 def _head_needed(methods: Sequence[str | Method] | None, embedding: bool) -> Keep:
@@ -280,11 +298,3 @@ def _head_needed(methods: Sequence[str | Method] | None, embedding: bool) -> Kee
     ):
         return "exits"
     return "blocks"
-
-
-def _whole(pixels: ImageArray) -> ImageArray:
-    """A whole image as a crop; Pillow's bicubic filter, which is antialiased when it shrinks."""
-    from PIL import Image
-
-    size = (CROP_SIZE, CROP_SIZE)
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))

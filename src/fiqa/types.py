@@ -20,6 +20,7 @@ CROP_SHAPE = (CROP_SIZE, CROP_SIZE, 3)  # of a crop: rows, columns, RGB
 
 Status = Literal["ok", "no_face", "unreadable", "too_large", "missing", "failed"]
 STATUSES: tuple[str, ...] = get_args(Status)
+ROTATIONS = (0, 90, 180, 270)  # degrees clockwise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,13 +30,16 @@ class Face:
     Attributes:
         box: (left, top, right, bottom) in pixels of the upright image.
         landmarks: (5, 2) float32, x then y in pixels: left eye, right eye, nose tip, left and right mouth
-            corner, left and right as seen in the image.
+            corner, left and right as seen where the face stands upright.
         confidence: the detector's own score in [0, 1], higher = surer.
+        rotation: by how many degrees the upright image has to be turned clockwise for this face to stand
+            upright: 0, 90, 180 or 270. Box and landmarks are those of the image before it is turned.
     """
 
     box: tuple[float, float, float, float]
     landmarks: FloatArray
     confidence: float = 1.0
+    rotation: int = field(default=0, kw_only=True)
 
     def __post_init__(self) -> None:
         landmarks = np.asarray(self.landmarks, dtype=np.float32)
@@ -46,6 +50,8 @@ class Face:
             raise UsageError(f"box must be finite (left, top, right, bottom), but got {self.box}")
         if not 0 <= self.confidence <= 1:
             raise UsageError(f"confidence must be in [0, 1], but got {self.confidence}")
+        if self.rotation not in ROTATIONS:
+            raise UsageError(f"rotation must be 0, 90, 180 or 270 degrees, but got {self.rotation!r}")
         object.__setattr__(self, "box", box)
         object.__setattr__(self, "landmarks", landmarks)
 

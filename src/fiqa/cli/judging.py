@@ -404,21 +404,17 @@ def _aligner(align: str) -> Callable[[ImageArray], ImageArray] | None:
     if _one_of("align", align, ("none", "detect")) == "none":
         return None
     from ..errors import ImageError
-    from ..faces.alignment import align as warp
-    from ..faces.sources import default_detector, find_faces
+    from ..faces import DetectorSource, default_detector, whole_as_crop
+    from ..faces import align as warp
 
-    detector = default_detector()
+    source = DetectorSource(default_detector())
 
     def aligned(pixels: ImageArray) -> ImageArray:
         try:
-            return warp(pixels, find_faces(detector, pixels)[0].landmarks)
+            return warp(pixels, source.faces(pixels)[0].landmarks)
         except (ImageError, IndexError):
             # a comparison can't leave out one of its images, so the image itself stands for its face
-            import numpy as np
-            from PIL import Image
-
-            whole = Image.fromarray(pixels).resize((112, 112), Image.Resampling.BICUBIC)
-            return np.asarray(whole)
+            return whole_as_crop(pixels)
 
     return aligned
 

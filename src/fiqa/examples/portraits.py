@@ -31,4 +31,5 @@ def example_crops() -> ImageArray:
     from ..images.reader import load
 
     table = LandmarksCsv(_FOLDER / "landmarks.csv")
-    return np.stack([align(load(path), table.faces(str(path))[0].landmarks) for path in example_paths()])
+    photos = {str(path): load(path) for path in example_paths()}
+    return np.stack([align(photo, table.faces(photo, path)[0].landmarks) for path, photo in photos.items()])

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from ..errors import ImageError, UsageError
-from ..types import CROP_SIZE, FloatArray, ImageArray
+from ..types import CROP_SHAPE, CROP_SIZE, FloatArray, ImageArray
 
 # Where eyes, nose tip and mouth corners lie in a crop, x then y: J. Deng et al., ArcFace, CVPR 2019.
 TEMPLATE: FloatArray = np.array(
@@ -64,7 +64,7 @@ def align(image: ImageArray, landmarks: ArrayLike) -> ImageArray:
     try:
         forward = similarity(landmarks)
     except UsageError as error:
-        raise ImageError("no_face", f"{error}.") from error
+        raise ImageError("no_face", str(error)) from error
     linear = np.linalg.inv(forward[:, :2])
     # Pillow counts from the corner of the first pixel, landmarks from its centre.
     shift = linear @ (-0.5 - forward[:, 2]) + 0.5
@@ -82,3 +82,14 @@ def align(image: ImageArray, landmarks: ArrayLike) -> ImageArray:
     size = (CROP_SIZE, CROP_SIZE)
     crop = picture.transform(size, Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR)
     return np.asarray(crop)
+
+
+def whole_as_crop(image: ImageArray) -> ImageArray:
+    """A whole image (H, W, 3) uint8 RGB as a crop (112, 112, 3), whatever its shape.
+
+    Pillow's bicubic filter, which averages where it shrinks; an image that is 112×112 stays as it is.
+    """
+    if image.shape == CROP_SHAPE:
+        return image
+    size = (CROP_SIZE, CROP_SIZE)
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))

@@ -1,93 +1,149 @@
-"""Faces: find them, by a detector or in a table of landmarks, and warp each to the 112×112 ArcFace crop."""
+"""Pixels and a path in → the faces of that image out, from a detector or from a table of landmarks."""
 
 from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable
-from typing import Any, Protocol, runtime_checkable
+import threading
+from dataclasses import replace
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
 from ..errors import DataError, ImageError, UsageError
-from ..types import Face, FloatArray, ImageArray
+from ..types import Face, ImageArray
+from .detectors import Detector, default_detector
+from .rotation import detect_turned
 
-CROP_SIZE = 112
+Rotate = Literal["none", "auto"]
 
-_PAD_SIDE = 640  # longer side of the copy that gets a border when a first look finds nothing
+# Longer side of the copy that gets a border when a first look finds nothing. What is left to find then fills
+# a good part of the frame, so a small copy shows it.
+_PAD_SIDE = 160
+_OPENING = threading.Lock()
 
 
 @runtime_checkable
-class Detector(Protocol):
-    """Anything with this method finds faces for fiqa."""
+class FaceSource(Protocol):
+    """Anything with this method tells fiqa where the faces of an image are."""
 
-    def detect(self, image: ImageArray) -> list[Face]:
-        """Faces in ``image`` (H, W, 3) uint8 RGB, the largest first, with five landmarks each."""
+    def faces(self, pixels: ImageArray, path: str | None = None) -> list[Face]:
+        """Faces of one image, the largest first; [] if there is none.
+
+        Args:
+            pixels: (H, W, 3) uint8 RGB, upright as its EXIF orientation says.
+            path: where the image came from; None if it has no path.
+
+        Raises:
+            ImageError: status ``no_face``: nothing is known of this image.
+        """
         ...
 
 
-def default_detector(*, threads: int = 1) -> Detector:
-    """The detector that works offline, MTCNN from the extra ``detect``; may be shared between threads.
-
-    Raises:
-        MissingExtra: the extra is not installed.
-    """
-    from .mtcnn.detector import Mtcnn
-
-    return Mtcnn(threads=threads)
-
-
-def find_faces(
-    detector: Detector, image: ImageArray, path: str | None = None, *, min_side: float = 0
-) -> list[Face]:
-    """Faces of one image, the largest first; [] if there is none.
+class DetectorSource:
+    """Faces found by a detector.
 
     A picture in which nothing is found is looked at once more with a border round it, since a detector
     expects some surroundings and a face may fill the frame.
 
     Args:
-        detector: finds them; with a :class:`LandmarksCsv` they are looked up by ``path`` instead.
+        detector: finds upright faces; None: the default one, opened when first needed.
+        rotate: ``"none"``: the photograph stands upright; ``"auto"``: it may be turned by 90°, 180° or 270°,
+            as a whole or from face to face; takes four times as long.
+
+    Raises:
+        UsageError: ``detector`` has no method ``detect``, or ``rotate`` is another word.
+    """
+
+    def __init__(self, detector: Detector | None = None, *, rotate: Rotate = "none") -> None:
+        # a class has the method too, but nothing to call it on
+        if detector is not None and (not isinstance(detector, Detector) or isinstance(detector, type)):
+            raise UsageError(
+                "detector must have a method detect(image), or faces(pixels, path), but got "
+                f"{repr(detector) if isinstance(detector, str) else type(detector).__name__}"
+            )
+        if rotate not in get_args(Rotate):
+            raise UsageError(f"rotate must be one of {', '.join(get_args(Rotate))}, but got {rotate!r}")
+        self.rotate = rotate
+        self._detector = detector
+
+    def __repr__(self) -> str:
+        detector = "default" if self._detector is None else repr(self._detector)
+        return f"DetectorSource({detector}, rotate={self.rotate!r})"
+
+    def faces(self, pixels: ImageArray, path: str | None = None) -> list[Face]:
+        """Faces in ``pixels`` (H, W, 3) uint8 RGB, the largest first; [] if there is none.
+
+        Raises:
+            MissingExtra: the default detector is needed and not installed.
+        """
+        return _largest_first(self._look(pixels) or self._look_padded(pixels))
+
+    def _look(self, pixels: ImageArray) -> list[Face]:
+        detect = self._opened().detect
+        return detect_turned(detect, pixels) if self.rotate == "auto" else detect(pixels)
+
+    def _look_padded(self, pixels: ImageArray) -> list[Face]:
+        height, width = pixels.shape[:2]
+        scale = min(1.0, _PAD_SIDE / max(height, width))
+        if scale < 1:
+            size = (max(1, round(width * scale)), max(1, round(height * scale)))
+            reduced = Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+            pixels = np.asarray(reduced)
+        border = max(pixels.shape[:2]) // 2
+        out = []
+        for face in self._look(np.pad(pixels, ((border, border), (border, border), (0, 0)))):
+            left, top, right, bottom = ((v - border) / scale for v in face.box)
+            marks = (face.landmarks - border) / scale
+            out.append(replace(face, box=(left, top, right, bottom), landmarks=marks))
+        return out
+
+    def _opened(self) -> Detector:
+        if self._detector is None:
+            with _OPENING:  # threads that need it at the same time open it once
+                if self._detector is None:
+                    self._detector = default_detector()
+        return self._detector
+
+
+def face_source(given: FaceSource | Detector | None, *, rotate: Rotate = "none") -> FaceSource:
+    """What tells where the faces are, checked.
+
+    Args:
+        given: a source of faces, as it is; a detector, wrapped; None: the default detector.
+        rotate: see :class:`DetectorSource`.
+
+    Raises:
+        UsageError: ``given`` is neither, or ``rotate`` is asked of a source that does not look at pixels.
+    """
+    if isinstance(given, type) or not isinstance(given, FaceSource):
+        return DetectorSource(given, rotate=rotate)  # refuses what is no detector either
+    if rotate != "none":
+        raise UsageError(
+            f"rotate={rotate!r} needs a detector, but {type(given).__name__} knows the faces already"
+        )
+    return given
+
+
+def find_faces(
+    detector: FaceSource | Detector, image: ImageArray, path: str | None = None, *, min_side: float = 0
+) -> list[Face]:
+    """Faces of one image, the largest first; [] if there is none.
+
+    Args:
+        detector: a detector, or another source of faces, such as :class:`LandmarksCsv`.
         image: (H, W, 3) uint8 RGB.
         path: where the image came from; only a table of landmarks needs it.
         min_side: the shorter side of a box must have at least this many pixels.
 
     Raises:
         ImageError: status ``no_face``: the table has no landmarks for this image.
+        UsageError: ``detector`` finds no faces.
     """
-    if isinstance(detector, LandmarksCsv):
-        return detector.faces(path)
-    faces = detector.detect(image) or _detect_padded(detector, image)
-    faces = [face for face in faces if _shorter_side(face) >= min_side]
-    return sorted(faces, key=lambda face: -face.area)
-
-
-def _shorter_side(face: Face) -> float:
-    left, top, right, bottom = face.box
-    return min(right - left, bottom - top)
-
-
-def _detect_padded(detector: Detector, image: ImageArray) -> list[Face]:
-    height, width = image.shape[:2]
-    scale = min(1.0, _PAD_SIDE / max(height, width))
-    if scale < 1:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        reduced = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
-        image = np.asarray(reduced)
-    border = max(image.shape[:2]) // 2
-    faces = detector.detect(np.pad(image, ((border, border), (border, border), (0, 0))))
-    out = []
-    for face in faces:
-        left, top, right, bottom = ((v - border) / scale for v in face.box)
-        out.append(Face((left, top, right, bottom), (face.landmarks - border) / scale, face.confidence))
-    return out
-
-
-# ---------------------------------------------------------------- alignment
-
-
-# ---------------------------------------------------------------- other sources of landmarks
+    faces = face_source(detector).faces(image, path)
+    return [face for face in faces if _shorter_side(face) >= min_side]
 
 
 class LandmarksCsv:
@@ -116,29 +172,23 @@ class LandmarksCsv:
                     rows.setdefault(row[0], []).append(face)
         except (OSError, csv.Error) as error:
             raise DataError(f"the landmarks {name!r} can't be read: {error}.") from error
-        self._faces = {key: sorted(found, key=lambda face: -face.area) for key, found in rows.items()}
+        self._faces = {key: _largest_first(found) for key, found in rows.items()}
         self._by_absolute = {os.path.normpath(os.path.join(folder, key)): key for key in self._faces}
 
-    def faces(self, path: str | None) -> list[Face]:
-        """Faces of the image at ``path``, the largest first.
+    def faces(self, pixels: ImageArray | None, path: str | None = None) -> list[Face]:
+        """Faces of the image at ``path``, the largest first; ``pixels`` play no part.
 
         Raises:
             ImageError: status ``no_face``: the table has no row for it.
         """
         if path is None:
             raise ImageError(
-                "no_face", f"landmarks in {self.path!r} are found by path, and this image has none."
+                "no_face", f"landmarks in {self.path!r} are found by path, and this one has none"
             )
         key = path if path in self._faces else self._by_absolute.get(os.path.abspath(path))
         if key is None:
-            raise ImageError("no_face", f"{self.path!r} has no landmarks for {path!r}.")
+            raise ImageError("no_face", f"{self.path!r} has no landmarks for {path!r}")
         return self._faces[key]
-
-    def detect(self, image: ImageArray) -> list[Face]:
-        """Always fails: pixels alone don't say which row is meant. :func:`find_faces` looks up by path."""
-        raise UsageError(
-            "a table of landmarks needs the path of the image: use find_faces(table, image, path)"
-        )
 
 
 def _face_of(row: list[str], where: str) -> Face:
@@ -150,51 +200,26 @@ def _face_of(row: list[str], where: str) -> Face:
         raise DataError(
             f"{where}: expected ten finite numbers after the path, but got {len(row) - 1} fields."
         )
-    return _face_from(values.reshape(5, 2))
+    return face_around(values.reshape(5, 2))
 
 
-def _face_from(landmarks: FloatArray) -> Face:
-    """A face of which only landmarks are known: its box is where the crop's frame lies in the image."""
-    low, high = landmarks.min(axis=0), landmarks.max(axis=0)
+def face_around(landmarks: ArrayLike) -> Face:
+    """A face of which only the five landmarks (5, 2) are known: its box is half their extent wider each way.
+
+    >>> face_around([[38, 52], [74, 52], [56, 72], [42, 92], [71, 92]]).box
+    (18.0, 32.0, 94.0, 112.0)
+    """
+    points = np.asarray(landmarks, dtype=np.float32)
+    low, high = points.min(axis=0), points.max(axis=0)
     margin = (high - low).max() / 2
     left, top, right, bottom = (float(v) for v in (*(low - margin), *(high + margin)))
-    return Face((left, top, right, bottom), landmarks)
+    return Face((left, top, right, bottom), points)
 
 
-class InsightFaceDetector:
-    """An ``insightface.app.FaceAnalysis`` that the caller has prepared, as a detector."""
-
-    def __init__(self, app: Any) -> None:
-        self._app = _checked(app, "get", "insightface.app.FaceAnalysis")
-
-    def detect(self, image: ImageArray) -> list[Face]:
-        """Faces in ``image`` (H, W, 3) uint8 RGB, the largest first."""
-        found = self._app.get(np.ascontiguousarray(image[:, :, ::-1]))  # it expects BGR
-        return _largest_first(_face(f.bbox, f.kps, f.det_score) for f in found)
+def _shorter_side(face: Face) -> float:
+    left, top, right, bottom = face.box
+    return min(right - left, bottom - top)
 
 
-class UniFaceDetector:
-    """A detector of uniface (RetinaFace, SCRFD, YOLOv5Face …) that the caller has made."""
-
-    def __init__(self, detector: Any) -> None:
-        self._detector = _checked(detector, "detect", "a detector of uniface")
-
-    def detect(self, image: ImageArray) -> list[Face]:
-        """Faces in ``image`` (H, W, 3) uint8 RGB, the largest first."""
-        found = self._detector.detect(np.ascontiguousarray(image[:, :, ::-1]))  # it expects BGR
-        return _largest_first(_face(f.bbox, f.landmarks, f.confidence) for f in found)
-
-
-def _checked(detector: Any, method: str, expected: str) -> Any:
-    if not callable(getattr(detector, method, None)):
-        raise UsageError(f"expected {expected} with a method {method}(), but got {type(detector).__name__}")
-    return detector
-
-
-def _face(box: ArrayLike, landmarks: ArrayLike, confidence: float) -> Face:
-    left, top, right, bottom = (float(v) for v in np.asarray(box, dtype=np.float64)[:4])
-    return Face((left, top, right, bottom), np.asarray(landmarks, dtype=np.float32)[:, :2], float(confidence))
-
-
-def _largest_first(faces: Iterable[Face]) -> list[Face]:
+def _largest_first(faces: list[Face]) -> list[Face]:
     return sorted(faces, key=lambda face: -face.area)

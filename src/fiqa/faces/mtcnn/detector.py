@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ class Mtcnn:
         thresholds: the least probability that P-, R- and O-Net must give, each in [0, 1].
         max_side: faces are looked for in a copy whose longer side is at most this many pixels; the landmarks
             are then measured in the image itself, so that they keep its resolution.
+        turned_margin: a find goes when O-Net is surer, by this much in logits, of the same patch turned by
+            90°, 180° or 270°: it is no upright face. docs/detection.md has what this spares and costs.
         threads: ONNX Runtime's intra-op threads.
 
     Raises:
@@ -49,6 +52,7 @@ class Mtcnn:
         min_face: int = 20,
         thresholds: tuple[float, float, float] = (0.6, 0.7, 0.9),
         max_side: int = 1280,
+        turned_margin: float = 2.5,
         threads: int = 1,
     ) -> None:
         for name, value in (("min_face", min_face), ("max_side", max_side)):
@@ -57,7 +61,18 @@ class Mtcnn:
         self.min_face = min_face
         self.thresholds = thresholds
         self.max_side = max_side
+        self.turned_margin = turned_margin
+        self.threads = threads
         self._pnet, self._rnet, self._onet = (_session(name, threads) for name in ("pnet", "rnet", "onet"))
+
+    def __repr__(self) -> str:
+        return f"Mtcnn(min_face={self.min_face}, max_side={self.max_side})"
+
+    def __reduce__(self) -> Any:
+        names = ("min_face", "thresholds", "max_side", "turned_margin", "threads")
+        return partial(
+            Mtcnn, **{name: getattr(self, name) for name in names}
+        ), ()  # opened anew: a session can't cross to another process
 
     def detect(self, image: ImageArray) -> list[Face]:
         """Faces in ``image`` (H, W, 3) uint8 RGB, the largest first; [] if there is none."""
@@ -102,19 +117,31 @@ class Mtcnn:
     def _output(self, image: Image.Image, boxes: FloatArray) -> list[Face]:
         """O-Net twice: which boxes are faces and where, then the landmarks inside the better boxes."""
         offsets, score = self._onet.run(["offsets", "score"], {"image": _patches(image, boxes, 48)})
-        sure = score[:, 1] > self.thresholds[2]
-        boxes, probability = _moved(boxes, offsets)[sure], score[sure, 1]
+        moved = _moved(boxes, offsets)
+        sure = (score[:, 1] > self.thresholds[2]) & (moved[:, 2:] > moved[:, :2]).all(axis=1)
+        boxes, probability = moved[sure], score[sure, 1]
         kept = suppress(boxes, probability, 0.7, of_smaller=True)
         boxes, probability = boxes[kept], probability[kept]
         squares = _square(boxes)
-        (points,) = self._onet.run(["landmarks"], {"image": _patches(image, squares, 48)})
+        patches = _patches(image, squares, 48)
+        points, score = self._onet.run(["landmarks", "score"], {"image": patches})
         side = (squares[:, 2:] - squares[:, :2])[:, None]
         landmarks = squares[:, None, :2] + points.reshape(-1, 2, 5).transpose(0, 2, 1) * side
+        upright = self._best_turned(patches) <= _logits(score[:, 1]) + self.turned_margin
         faces = [
             Face((box[0], box[1], box[2], box[3]), marks, confidence)
-            for box, marks, confidence in zip(boxes.tolist(), landmarks, probability.tolist(), strict=True)
+            for box, marks, confidence in zip(
+                boxes[upright].tolist(), landmarks[upright], probability[upright].tolist(), strict=True
+            )
         ]
         return sorted(faces, key=lambda face: -face.area)
+
+    def _best_turned(self, patches: ImageArray) -> FloatArray:
+        """Logits (n,) that O-Net gives ``patches`` (n, 48, 48, 3) in the best of their other orientations."""
+        turned = np.concatenate([np.rot90(patches, quarters, axes=(1, 2)) for quarters in (1, 2, 3)])
+        (score,) = self._onet.run(["score"], {"image": turned})
+        best: FloatArray = _logits(score[:, 1]).reshape(3, -1).max(axis=0)
+        return best
 
 
 def _session(name: str, threads: int) -> Any:
@@ -168,6 +195,11 @@ def suppress(
         whole = np.minimum(area[best], area[rest]) if of_smaller else area[best] + area[rest] - shared
         rest = rest[shared <= limit * whole]
     return np.asarray(kept, dtype=np.intp)
+
+
+def _logits(probability: FloatArray) -> FloatArray:
+    inside = np.clip(probability, 1e-6, 1 - 1e-6)
+    return np.log(inside / (1 - inside))
 
 
 def _square(boxes: FloatArray) -> FloatArray:
