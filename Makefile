@@ -1,17 +1,25 @@
 PYTHON ?= python3
 BIN := .venv/bin
+# what a wheel or its proof depends on
+PACKAGED := $(shell find src tools -type f -not -name '*.pyc') README.md LICENSE NOTICE
 
-.PHONY: demo test clean
+.PHONY: demo test package clean
 
 demo: .venv/core.stamp  ## score the example photographs with the embedded model
 	$(BIN)/fiqa demo --output out/demo
 
-test: .venv/dev.stamp  ## lint, types and tests
+test: .venv/dev.stamp package  ## lint, types, the package and tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 --max-skips 20
+
+package: .venv/package.stamp  ## wheel and sdist, the wheel tried in an environment of its own
+
+.venv/package.stamp: .venv/dev.stamp $(PACKAGED)
+	$(BIN)/python tools/check_package.py
+	touch $@
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv

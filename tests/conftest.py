@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,38 @@ from typing import Any
 import numpy as np
 import pytest
 
+MAX_SKIPS = "--max-skips"
 FIXTURES = Path(__file__).resolve().parent / "fixtures"
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 GOLDEN_HEADS = 4  # of every reference network
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(MAX_SKIPS, type=int, help="fail if more tests than this are skipped")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run that skips more than it may has not proved what it says."""
+    limit, reasons = session.config.getoption(MAX_SKIPS), _skips(session.config)
+    if limit is not None and len(reasons) > limit and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """How many tests were skipped, and why."""
+    reasons, limit = _skips(config), config.getoption(MAX_SKIPS)
+    allowed = "" if limit is None else f", {limit} allowed"
+    terminalreporter.write_sep("-", f"{len(reasons)} tests skipped{allowed}")
+    for reason, n in Counter(reasons).most_common():
+        terminalreporter.write_line(f"{n:>4}  {reason}")
+
+
+def _skips(config: pytest.Config) -> list[str]:
+    """The reason of every skipped test; [] in a worker of pytest-xdist, whose parent counts."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    reports = reporter.stats.get("skipped", []) if reporter is not None else []
+    # of a skip, longrepr is (file, line, "Skipped: reason")
+    return [str(report.longrepr[2]).removeprefix("Skipped: ") for report in reports]
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -63,10 +65,14 @@ def demo(
     threads: Threads = None,
 ) -> None:
     """Score the example photographs with the embedded model and draw their overlays."""
-    from ..examples.portraits import example_paths
+    from ..examples.portraits import example_landmarks, example_paths
     from ..pages.explanation import write_page
 
-    scorer = make_scorer(threads=threads)
+    landmarks = None
+    if importlib.util.find_spec("mtcnn") is None:  # the core install comes without a detector
+        print("fiqa: no detector is installed (extra detect): stored landmarks are used", file=sys.stderr)
+        landmarks = example_landmarks()
+    scorer = make_scorer(threads=threads, landmarks=landmarks)
     announce(scorer, None)
     qualities = list(with_summary(scorer.stream(example_paths())))
     print_table(qualities, scorer)

@@ -1,5 +1,5 @@
 """Two portraits in the public domain that ship with fiqa; the README beside them says whose they are."""
 
-from .portraits import example_crops, example_paths
+from .portraits import example_crops, example_landmarks, example_paths
 
-__all__ = ["example_crops", "example_paths"]
+__all__ = ["example_crops", "example_landmarks", "example_paths"]

@@ -20,6 +20,11 @@ def example_paths() -> list[Path]:
     return sorted(_FOLDER.glob("*.jpg"))
 
 
+def example_landmarks() -> Path:
+    """The table of the portraits' landmarks, for those who have no detector."""
+    return _FOLDER / "landmarks.csv"
+
+
 def example_crops() -> ImageArray:
     """The two portraits, aligned by stored landmarks: uint8 (2, 112, 112, 3) RGB. Needs no detector.
 
@@ -30,6 +35,6 @@ def example_crops() -> ImageArray:
     from ..faces.sources import LandmarksCsv
     from ..images.reader import load
 
-    table = LandmarksCsv(_FOLDER / "landmarks.csv")
+    table = LandmarksCsv(example_landmarks())
     photos = {str(path): load(path) for path in example_paths()}
     return np.stack([align(photo, table.faces(photo, path)[0].landmarks) for path, photo in photos.items()])
