@@ -6,6 +6,7 @@ fresh environment, which has the core dependencies and nothing more, stands in `
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tarfile
@@ -30,7 +31,7 @@ def main() -> int:
     # the wheel is made from the sdist, so the sdist is known to be whole
     _run(sys.executable, "-m", "build", "--outdir", out, ROOT)
     wheel, sdist = next(out.glob("fiqa-*.whl")), next(out.glob("fiqa-*.tar.gz"))
-    wrong = wheel_faults(wheel) + sdist_faults(sdist)
+    wrong = wheel_faults(wheel) + description_faults(wheel) + sdist_faults(sdist)
     for line in wrong:
         print(f"package: {line}", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
@@ -45,6 +46,15 @@ def wheel_faults(wheel: Path) -> list[str]:
     return faults + [
         f"{wheel.name} holds {top}" for top in tops if top != "fiqa" and not top.endswith(".dist-info")
     ]
+
+
+def description_faults(wheel: Path) -> list[str]:
+    """Pictures and links of the description that lead beside it, where an index has nothing."""
+    with zipfile.ZipFile(wheel) as packed:
+        name = next(name for name in packed.namelist() if name.endswith(".dist-info/METADATA"))
+        text = packed.read(name).decode()
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    return [f"the description links to {link}" for link in links if not link.startswith(("http", "#"))]
 
 
 def sdist_faults(sdist: Path) -> list[str]:
