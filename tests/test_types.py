@@ -151,5 +151,7 @@ def test_what_is_no_card_is_a_data_error(text):
 
 @pytest.mark.parametrize("change", [{"depth": 0}, {"grid": (0, 4)}, {"grid": (4,)}, {"gflops": (1.0,)}])
 def test_a_card_is_checked(change):
-    with pytest.raises(UsageError, match=r"at least one block|one value a block"):
+    with pytest.raises(
+        UsageError, match=r"depth must be|grid must be|side of grid must be|one value a block"
+    ):
         ModelCard(**{"name": "net", "depth": 2, "grid": (2, 2), **change})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 
 
@@ -24,12 +24,12 @@ class MissingExtra(FiqaError, ImportError):
     """An optional dependency is not installed; the message is the pip line that installs it."""
 
 
-class CheckpointMismatch(FiqaError):
-    """A checkpoint does not fit the network: first missing and unexpected keys, nearest layout."""
-
-
 class DataError(FiqaError, ValueError):
     """A file or a data set is missing, damaged or not in the expected format."""
+
+
+class CheckpointMismatch(DataError):
+    """A checkpoint does not fit the network: first missing and unexpected keys, nearest layout."""
 
 
 class ImageError(FiqaError):
@@ -56,10 +56,35 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
 
 
 def require(module: str, extra: str, purpose: str) -> ModuleType:
-    """Import ``module``, or raise MissingExtra with the pip line of the ``extra`` that brings it."""
+    """Import ``module``.
+
+    Args:
+        module: its full name.
+        extra: the extra of this package that brings it.
+        purpose: what needs it, for the error.
+
+    Raises:
+        MissingExtra: it is not installed; the message is the pip line.
+        KeyboardInterrupt: the import was interrupted, which compiled modules report as an ImportError.
+        FiqaError: it is installed, and something inside it is broken.
+    """
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        if error.name is not None and not module.startswith(error.name.split(".")[0]):
-            raise  # the module is there, and something inside it is broken: that is another error
-        raise MissingExtra(f"{purpose} needs {module}: pip install 'fiqa[{extra}]'") from error
+        if isinstance(error, ModuleNotFoundError) and error.name in _with_parents(module):
+            raise MissingExtra(f"{purpose} needs {module}: pip install 'fiqa[{extra}]'") from error
+        if any(isinstance(cause, KeyboardInterrupt) for cause in _causes(error)):
+            raise KeyboardInterrupt from error
+        raise FiqaError(f"{purpose} needs {module}, which is installed but broken: {error}") from error
+
+
+def _with_parents(module: str) -> list[str]:
+    parts = module.split(".")
+    return [".".join(parts[: n + 1]) for n in range(len(parts))]
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        current = current.__cause__ or current.__context__

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -196,8 +196,11 @@ class Scorer:
         scores = self._plan.scores(raw)
         used, n_crops = self.used, len(crops)
         vectors = evidence[names.EMBEDDING] if self._plan.embedding else [None] * n_crops
+        wrong = _not_finite({**raw, **{f"{spec}'s map": m for spec, m in maps.items()}, "embedding": vectors})
         return [
-            Quality(
+            Quality(status="failed", reason=wrong[i], used=used, crop=crops[i])
+            if wrong[i]
+            else Quality(
                 status="ok",
                 score=None if scores is None else float(scores[i]),
                 scored_by=self.scored_by,
@@ -298,3 +301,13 @@ def _head_needed(methods: Sequence[str | Method] | None, embedding: bool) -> Kee
     ):
         return "exits"
     return "blocks"
+
+
+def _not_finite(found: Mapping[str, FloatArray | list[None]]) -> list[str]:
+    """Per crop, one sentence on what the network gave that is no finite number; empty where all is well."""
+    arrays = {name: values for name, values in found.items() if isinstance(values, np.ndarray)}
+    bad = {name: ~np.isfinite(values.reshape(len(values), -1)).all(axis=1) for name, values in arrays.items()}
+    rows = zip(*bad.values(), strict=True)
+    texts = [", ".join(name for name, is_bad in zip(bad, row, strict=True) if is_bad) for row in rows]
+    return [text and f"the network gives no finite number for this face: {text}" for text in texts]
+

@@ -21,6 +21,9 @@ CROP_SHAPE = (CROP_SIZE, CROP_SIZE, 3)  # of a crop: rows, columns, RGB
 Status = Literal["ok", "no_face", "unreadable", "too_large", "missing", "failed"]
 STATUSES: tuple[str, ...] = get_args(Status)
 ROTATIONS = (0, 90, 180, 270)  # degrees clockwise
+MOST_BLOCKS = 1000  # what lists one entry per block must not fill the memory for a card that lies
+_MOST_CELLS = 1000  # of the patch grid, per side
+_MOST_UNITS = 10**6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,8 +121,29 @@ class ModelCard:
     notes: str = ""
 
     def __post_init__(self) -> None:
-        if self.depth < 1 or len(self.grid) != 2 or min(self.grid) < 1:
-            raise UsageError(f"a model has at least one block and one patch, but got {self!r}")
+        _check_whole("depth", self.depth, 1, MOST_BLOCKS)
+        if not isinstance(self.grid, tuple) or len(self.grid) != 2:
+            raise UsageError(f"grid must be (rows, columns), but got {_short(self.grid)}")
+        for side in self.grid:
+            _check_whole("a side of grid", side, 1, _MOST_CELLS)
+        for name in ("width", "heads", "embedding"):
+            _check_whole(name, getattr(self, name), 0, _MOST_UNITS)
+        for name in ("name", "score", "source", "licence", "sha256", "notes"):
+            if not isinstance(getattr(self, name), str):
+                raise UsageError(f"{name} must be text, but got {_short(getattr(self, name))}")
+        if not isinstance(self.exits, bool):
+            raise UsageError(f"exits must be true or false, but got {_short(self.exits)}")
+        if not isinstance(self.defaults, Mapping) or not all(
+            isinstance(text, str) for pair in self.defaults.items() for text in pair
+        ):
+            raise UsageError(f"defaults must map method names to specs, but got {_short(self.defaults)}")
+        self._check_gflops()
+
+    def _check_gflops(self) -> None:
+        if not isinstance(self.gflops, tuple) or not all(
+            type(cost) in (int, float) and 0 <= cost < 1e12 for cost in self.gflops
+        ):
+            raise UsageError(f"gflops must be numbers from 0 up, but got {_short(self.gflops)}")
         if self.gflops and len(self.gflops) != self.depth:
             raise UsageError(f"gflops must have one value a block ({self.depth}), but got {len(self.gflops)}")
 
@@ -138,8 +162,18 @@ class ModelCard:
                 if name in values:
                     values[name] = tuple(values[name])
             return cls(**values)
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise DataError(f"this is no model card: {error}") from error
+
+
+def _check_whole(name: str, value: object, least: int, most: int) -> None:
+    if type(value) is not int or not least <= value <= most:
+        raise UsageError(f"{name} must be a whole number from {least} to {most}, but got {_short(value)}")
+
+
+def _short(value: object) -> str:
+    text = repr(value) if type(value) is not int or abs(value) < 10**20 else "a number of over 20 digits"
+    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

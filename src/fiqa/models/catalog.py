@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .. import engines
 from ..engines.base import Engine
 from ..errors import DataError, UsageError, require, unknown
-from ..graph import onnx_file as _graph
+from ..graph.checker import check, read_card
 from ..network.presets import HUB, PRESETS
 from ..types import ModelCard
 
@@ -100,10 +100,7 @@ def find(model: Any = DEFAULT, *, heads: int | None = None, keep: Keep = "all") 
         if not path.is_file():
             raise DataError(f"no model at {name!r}")
         graph = path.read_bytes()
-        card = _graph.metadata(graph).get("fiqa.card")
-        if card is None:
-            raise DataError(f"{name!r} is no evidence graph: make one with 'fiqa export'")
-        return Model(_with_digest(ModelCard.from_json(card), [graph]), graph=graph)
+        return Model(_with_digest(check(graph, repr(name)), [graph]), graph=graph)
     return _from_checkpoint(name, heads, keep)
 
 
@@ -122,7 +119,7 @@ def embedded() -> Model:
             return load_checkpoint(path)
 
     return Model(
-        _with_digest(ModelCard.from_json(_graph.metadata(graph)["fiqa.card"]), [graph]),
+        _with_digest(read_card(graph), [graph]),
         graph=graph,
         network=network,
         profile=profile,

@@ -1,4 +1,4 @@
-"""Checkpoints: reading tensor files, and strict loading of a network from one.
+"""Checkpoints: strict loading of a network from a tensor file, and writing one.
 
 A state dict holds everything but the number of heads, so that comes from a preset, from the file's own
 metadata or from the caller, and is never guessed: a wrong one changes every score without an error.
@@ -11,89 +11,24 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from ..errors import CheckpointMismatch, DataError, UsageError, require, unknown
+from ..errors import CheckpointMismatch, DataError, FiqaError, UsageError, require, unknown
 from ..types import ModelCard
 from .card import describe
 from .config import ViTConfig
 from .hub import fetch
 from .layouts import IGNORED, LAYOUTS, Layout, Shapes, infer_config, recognise
 from .presets import HUB, PRESETS, Preset
+from .tensor_files import read_state_dict
 from .vit import Block, ViT
 
 Keep = Literal["all", "exits", "blocks"]
 
-WRAPPERS = ("state_dict", "model", "model_state_dict")
-PREFIXES = ("module.", "model.", "net.", "backbone.", "_orig_mod.")
-
-
-# ---------------------------------------------------------------- reading files
-
-
-def read_state_dict(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read a tensor file: (key → tensor, metadata), wrappers opened and common prefixes stripped.
-
-    ``.safetensors`` goes through safetensors; anything else through ``torch.load(weights_only=True)``, which
-    runs no code from the file. Tensors are mapped, not copied, where the format allows.
-
-    Raises:
-        DataError: the file is missing, damaged, or holds no tensors.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"no checkpoint at {str(path)!r}")
-    metadata: dict[str, str] = {}
-    if path.suffix == ".safetensors":
-        safetensors = require("safetensors", "torch", "reading .safetensors")
-        require("safetensors.torch", "torch", "reading .safetensors")
-        try:
-            with safetensors.safe_open(str(path), framework="pt") as file:
-                metadata = dict(file.metadata() or {})
-                found: Any = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        except (safetensors.SafetensorError, OSError) as error:
-            raise DataError(f"{str(path)!r} is no readable safetensors file: {error}") from error
-    else:
-        found = _torch_load(path)
-    for wrapper in WRAPPERS:
-        if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping):
-            found = found[wrapper]
-    if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
-        raise DataError(
-            f"{str(path)!r} holds no state dict of tensors; expected one, bare or under {WRAPPERS}"
-        )
-    if not found:
-        raise DataError(f"{str(path)!r} holds no tensors")
-    return _strip(dict(found)), metadata
-
-
-def _torch_load(path: Path) -> Any:
-    # What torch raises for a damaged file depends on where the damage is; all of it means the same here.
-    try:
-        try:
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except RuntimeError:  # a file in torch's old format can't be mapped
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError as error:  # torch's own text would advise to run what the file holds
-        raise DataError(
-            f"{str(path)!r} is no torch checkpoint of plain tensors: save the network's state_dict() alone"
-        ) from error
-    except Exception as error:
-        reason = str(error).partition(". ")[0] or "it ends too early"
-        raise DataError(f"{str(path)!r} can't be read as a torch checkpoint: {reason}") from error
-
-
-def _strip(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    while prefix := next((p for p in PREFIXES if all(key.startswith(p) for key in state)), ""):
-        state = {key[len(prefix) :]: value for key, value in state.items()}
-    return state
-
-
-# ---------------------------------------------------------------- loading
+__all__ = ["load_checkpoint", "read_state_dict", "save_checkpoint"]
 
 
 def load_checkpoint(
@@ -117,7 +52,7 @@ def load_checkpoint(
 
     Raises:
         CheckpointMismatch: with the first missing and unexpected keys and the layout that fits best.
-        DataError: the file is missing or damaged.
+        DataError: the file is missing or damaged, or a number in it is not finite.
         UsageError: the number of heads is not known.
 
     >>> load_checkpoint("nowhere.pt", heads=8)
@@ -131,8 +66,15 @@ def load_checkpoint(
     state, metadata = read_state_dict(file)
     state = {key: tensor for key, tensor in state.items() if not IGNORED.match(key)}
     shapes = {key: tuple(tensor.shape) for key, tensor in state.items()}
-    layout = LAYOUTS["fiqa"] if "fiqa.config" in metadata else recognise(shapes)
-    config = _config(layout, shapes, metadata, heads, wanted)
+    try:
+        layout = LAYOUTS["fiqa"] if "fiqa.config" in metadata else recognise(shapes)
+        config = _config(layout, shapes, metadata, heads, wanted)
+    except FiqaError:
+        raise
+    except (ValueError, IndexError, ZeroDivisionError, OverflowError) as error:
+        raise CheckpointMismatch(
+            f"the shapes in {name!r} are those of no vision transformer: {error}"
+        ) from error
     vit = _fill(config, layout, state, keep)
     if keep != "blocks":
         vit.fold(keep_head=keep == "all")
@@ -180,7 +122,7 @@ def _stored_config(metadata: Mapping[str, str]) -> ViTConfig:
         values: dict[str, Any] = json.loads(metadata["fiqa.config"])
         values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
         return ViTConfig(**values)
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"the config in this checkpoint's metadata can't be read: {error}") from error
 
 
@@ -211,16 +153,37 @@ def _fill(config: ViTConfig, layout: Layout, state: Mapping[str, Tensor], keep: 
         vit.quality_head = None
     needed = set(vit.state_dict())
     # one copy, in float32, so that nothing depends on the mapped file any more
-    loaded = {key: state[old].to(torch.float32, copy=True) for key, old in renamed.items() if key in needed}
+    loaded = {key: _checked(old, state[old]) for key, old in renamed.items() if key in needed}
     tracked = {key: torch.tensor(0) for key in needed if key.endswith("num_batches_tracked")}
     vit.load_state_dict(loaded | tracked, assign=True)
     vit.set_pixel_range(torch.device("cpu"))
     return vit.eval().requires_grad_(False)
 
 
+def _checked(key: str, tensor: Tensor) -> Tensor:
+    """A copy in float32; DataError if a number is not finite, or fewer are stored than the shape says."""
+    stored = tensor.untyped_storage().nbytes() // tensor.element_size()
+    if tensor.numel() > stored:
+        raise DataError(
+            f"{key!r} is said to hold {tensor.numel()} numbers, but the file has {stored} of them"
+        )
+    copy = tensor.to(torch.float32, copy=True)
+    if not torch.isfinite(copy).all():
+        n = int((~torch.isfinite(copy)).sum())
+        raise DataError(
+            f"{n} of the {copy.numel()} numbers of {key!r} are NaN or infinite: get the file again"
+        )
+    return copy
+
+
 def _card(vit: ViT, name: str, preset: Preset | None, metadata: Mapping[str, str]) -> ModelCard:
     if "fiqa.card" in metadata:
         card = ModelCard.from_json(metadata["fiqa.card"])
+        if (card.depth, card.grid) != (vit.depth, vit.grid):
+            raise DataError(
+                f"the card in {name!r} is of {card.depth} blocks and a grid of {card.grid}, "
+                f"but the network has {vit.depth} and {vit.grid}"
+            )
         return replace(card, exits=vit.has_exits, embedding=card.embedding if vit.head is not None else 0)
     card = describe(vit, Path(name).name if not name.startswith(HUB) else name)
     if preset is None:
@@ -241,6 +204,9 @@ def save_checkpoint(vit: ViT, path: str | os.PathLike[str], *, half: bool = Fals
         for k, t in vit.state_dict().items()
         if t.is_floating_point()
     }
+    for key, tensor in state.items():
+        if not torch.isfinite(tensor).all():
+            raise UsageError(f"{key!r} has numbers that are NaN or infinite in {dtype}: nothing was written")
     metadata = {"fiqa.config": json.dumps(asdict(vit.config)), "fiqa.card": describe(vit).to_json()}
     temporary = Path(f"{os.fspath(path)}.part")
     temporary.write_bytes(torch_files.save(state, metadata=metadata))

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import UsageError
-from ..types import CROP_SIZE
+from ..types import CROP_SIZE, MOST_BLOCKS
+
+_MOST = {  # far beyond what anybody trains
+    **{"width": 2**16, "depth": MOST_BLOCKS, "heads": 2**10, "mlp_width": 2**18, "embedding": 2**16},
+    **{"image_size": 2**12, "patch_size": 2**12},
+    **{"stem_widths": 2**14, "stem_depths": 100, "stem_kernels": 31},
+}
+_ALLOWED = {
+    "stem": ("patch", "conv", "convnext"),
+    "activation": ("relu6", "gelu"),
+    "head": ("flatten", "mean", None),
+    "quality": ("token", "embedding", None),
+    **dict.fromkeys(("qkv_bias", "head_sees_prefix", "quality_token"), (True, False)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +74,7 @@ class ViTConfig:
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
 
     def __post_init__(self) -> None:
+        self._check_ranges()
         if min(self.width, self.depth, self.heads, self.mlp_width) < 1:
             raise UsageError(f"width, depth, heads and mlp_width must be at least 1, but got {self}")
         if self.width % self.heads:
@@ -77,6 +92,32 @@ class ViTConfig:
                 f"a {self.stem} stem has patches of 8 pixels and an image whose side is a multiple of 16, "
                 f"but got {self.patch_size} and {self.image_size}"
             )
+
+    def _check_ranges(self) -> None:
+        """Types and sizes, which a file's metadata may have wrong: before anything of that size is made."""
+        for name, most in _MOST.items():
+            values = getattr(self, name)
+            for value in values if isinstance(values, tuple) else (values,):
+                if type(value) is not int or not 0 <= value <= most:
+                    raise UsageError(f"{name} must be whole numbers from 0 to {most}, but got {values!r:.60}")
+        for name in ("norm_eps", "head_eps", "mean", "std"):
+            values = getattr(self, name)
+            numbers = values if isinstance(values, tuple) else (values,)
+            if not all(type(value) in (int, float) and abs(value) < 1e6 for value in numbers):
+                raise UsageError(f"{name} must be finite numbers, but got {values!r:.60}")
+        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+            raise UsageError(f"mean and std must be three numbers each, std positive, but got {self!r:.200}")
+        stages = (self.stem_widths, self.stem_depths, self.stem_kernels)
+        if self.stem == "convnext" and {len(stage) for stage in stages} not in ({2}, {3}):
+            raise UsageError(
+                f"a convnext stem has two or three stages, but got {', '.join(map(str, stages))}"
+            )
+        if min(itertools.chain(*stages), default=1) < 1 or not all(size % 2 for size in self.stem_kernels):
+            raise UsageError(f"stem stages must be positive, their kernels odd, but got {stages}")
+        for name, allowed in _ALLOWED.items():
+            if getattr(self, name) not in allowed:
+                shown = ", ".join(map(str, allowed))
+                raise UsageError(f"{name} must be one of {shown}, but got {getattr(self, name)!r:.60}")
 
     @property
     def grid(self) -> tuple[int, int]:

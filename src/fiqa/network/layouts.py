@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import CheckpointMismatch
-from ..types import CROP_SIZE
+from ..types import CROP_SIZE, MOST_BLOCKS
 from .config import ViTConfig
 
 # file key → our key, as prefix rules; the first that fits wins.
@@ -134,6 +134,11 @@ def infer_config(layout: Layout, shapes: Shapes, heads: int) -> ViTConfig:
 
     blocks = [int(key.split(".")[1]) for key in ours if re.match(r"blocks\.\d+\.", key)]
     conv = layout.fixed.get("stem") == "conv"
+    depth = max(blocks) + 1
+    if depth > MOST_BLOCKS:  # counted before that many are made
+        raise CheckpointMismatch(
+            f"a network has at most {MOST_BLOCKS} blocks, but a key of this file is in block {depth - 1}"
+        )
     width = shape("pos_embed")[-1]
     patch = 8 if conv else shape("stem.proj.weight")[-1]
     n_patches = shape("pos_embed")[1] - ("quality_token" in ours)
@@ -142,7 +147,7 @@ def infer_config(layout: Layout, shapes: Shapes, heads: int) -> ViTConfig:
     return ViTConfig(
         **{
             "width": width,
-            "depth": max(blocks) + 1,
+            "depth": depth,
             "heads": heads,
             "mlp_width": shape("blocks.0.mlp.fc1.weight")[0],
             "patch_size": patch,

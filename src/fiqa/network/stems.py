@@ -7,7 +7,6 @@ import itertools
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..errors import UsageError
 from .config import ViTConfig
 
 
@@ -77,10 +76,6 @@ class ConvNeXtStem(nn.Module):
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
         widths, depths, kernels = config.stem_widths, config.stem_depths, config.stem_kernels
-        if not (len(widths) == len(depths) == len(kernels) in (2, 3)):
-            raise UsageError(
-                f"a convnext stem has two or three stages, but got {widths}, {depths}, {kernels}"
-            )
         before = 3
         for i, (width, depth, kernel) in enumerate(zip(widths, depths, kernels, strict=True)):
             stride = 4 if i == 0 else 2

@@ -188,8 +188,6 @@ class ViT(nn.Module):
         self.grid = config.grid
         self.n_prefix = config.n_prefix
         stems = {"patch": PatchStem, "conv": ConvStem, "convnext": ConvNeXtStem}
-        if config.stem not in stems:
-            raise UsageError(f"stem must be one of {', '.join(stems)}, but got {config.stem!r}")
         self.stem: nn.Module = stems[config.stem](config)
         self.pos_embed: nn.Parameter | None = nn.Parameter(
             torch.zeros(1, config.n_prefix + config.n_patches, config.width)
