@@ -196,7 +196,8 @@ class Scorer:
         scores = self._plan.scores(raw)
         used, n_crops = self.used, len(crops)
         vectors = evidence[names.EMBEDDING] if self._plan.embedding else [None] * n_crops
-        wrong = _not_finite({**raw, **{f"{spec}'s map": m for spec, m in maps.items()}, "embedding": vectors})
+        maps_by_text = {f"{spec}'s map": values for spec, values in maps.items()}
+        wrong = _not_finite(n_crops, {**raw, **maps_by_text, "embedding": vectors})
         return [
             Quality(status="failed", reason=wrong[i], used=used, crop=crops[i])
             if wrong[i]
@@ -303,11 +304,9 @@ def _head_needed(methods: Sequence[str | Method] | None, embedding: bool) -> Kee
     return "blocks"
 
 
-def _not_finite(found: Mapping[str, FloatArray | list[None]]) -> list[str]:
+def _not_finite(n_crops: int, found: Mapping[str, FloatArray | list[None]]) -> list[str]:
     """Per crop, one sentence on what the network gave that is no finite number; empty where all is well."""
     arrays = {name: values for name, values in found.items() if isinstance(values, np.ndarray)}
     bad = {name: ~np.isfinite(values.reshape(len(values), -1)).all(axis=1) for name, values in arrays.items()}
-    rows = zip(*bad.values(), strict=True)
-    texts = [", ".join(name for name, is_bad in zip(bad, row, strict=True) if is_bad) for row in rows]
+    texts = [", ".join(name for name, rows in bad.items() if rows[i]) for i in range(n_crops)]
     return [text and f"the network gives no finite number for this face: {text}" for text in texts]
-

@@ -1,9 +1,9 @@
 """An ONNX file of a user in → its card out, or one DataError that says why it can't be run.
 
 What protobuf can read is checked as it stands: input, card, external data, tensors whose numbers are missing
-or not finite. The rest (edges that end nowhere, operators and opsets that nobody knows, types that do not fit)
-is left to ONNX Runtime, which every install has: it resolves a graph without optimising it in milliseconds,
-and takes no memory for results.
+or not finite. The rest (edges that end nowhere, operators and opsets that nobody knows, types that do not
+fit) is left to ONNX Runtime, which every install has: it resolves a graph without optimising it in
+milliseconds, and takes no memory for results.
 """
 
 from __future__ import annotations
@@ -157,4 +157,5 @@ def reason(error: Exception) -> str:
     text = " ".join(str(error).split())
     text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
     text = re.sub(r"(Exception from |Check '[^']*' failed at )?\S+\.(cpp|cc|h|hpp):\d+:?\s*", "", text)
+    text = re.sub(r"^\S+ onnxruntime::.*?\) (?=[A-Z])", "", text)  # the C++ function that refused it
     return text[:200].rstrip(" .:") or type(error).__name__

@@ -142,6 +142,8 @@ def infer_config(layout: Layout, shapes: Shapes, heads: int) -> ViTConfig:
     width = shape("pos_embed")[-1]
     patch = 8 if conv else shape("stem.proj.weight")[-1]
     n_patches = shape("pos_embed")[1] - ("quality_token" in ours)
+    if n_patches < 1 or patch < 1:
+        raise CheckpointMismatch(f"a network has patches, but this file has {n_patches} of {patch} pixels")
     fits_crop = (CROP_SIZE // patch) ** 2 == n_patches
     head = layout.fixed.get("head", "flatten" if "head.reduce.weight" in ours else None)
     return ViTConfig(

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from ..errors import DataError
 
@@ -62,7 +62,7 @@ def _check_opcodes(stream: IO[bytes]) -> None:
     """Run one pickle up to its STOP on a stack that holds nothing but how deeply each value nests."""
     stack: list[int] = []
     marks: list[int] = []
-    memo: dict[int, int] = {}
+    memo: dict[Any, int] = {}
     for opcode, argument, _ in islice(pickletools.genops(stream), _MOST_OPCODES):
         name = opcode.name
         if isinstance(argument, int) and argument.bit_length() > 8 * _LONGEST_INTEGER:
