@@ -307,6 +307,6 @@ def _head_needed(methods: Sequence[str | Method] | None, embedding: bool) -> Kee
 def _not_finite(n_crops: int, found: Mapping[str, FloatArray | list[None]]) -> list[str]:
     """Per crop, one sentence on what the network gave that is no finite number; empty where all is well."""
     arrays = {name: values for name, values in found.items() if isinstance(values, np.ndarray)}
-    bad = {name: ~np.isfinite(values.reshape(len(values), -1)).all(axis=1) for name, values in arrays.items()}
+    bad = {name: [not np.isfinite(row).all() for row in values] for name, values in arrays.items()}
     texts = [", ".join(name for name, rows in bad.items() if rows[i]) for i in range(n_crops)]
     return [text and f"the network gives no finite number for this face: {text}" for text in texts]

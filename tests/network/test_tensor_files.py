@@ -265,7 +265,9 @@ def test_a_face_whose_numbers_are_not_finite_has_failed(make_vit, crops):
     vit.stem.proj.bias[0] = 0
     vit.blocks[0].norm1.weight.mul_(3e38)
     name = "attn:reduce=mean,block=1"
-    profile = Profile("vit", {name: Calibration(name, (-1e30, 1e30), (0.0, 100.0), "per cent")})
+    profile = Profile(
+        "vit", {name: Calibration(spec=name, raw=(-1e30, 1e30), score=(0.0, 100.0), meaning="per cent")}
+    )
     scorer = Scorer(vit, [name], engine="torch", align="none", threads=1, profile=profile)
     found = scorer.qualities(crops)
     assert {one.status for one in found} == {"failed"}
