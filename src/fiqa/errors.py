@@ -35,7 +35,8 @@ class CheckpointMismatch(DataError):
 class ImageError(FiqaError):
     """One image can't be used. ``status`` is the value that its result row carries.
 
-    ``status`` is one of ``"unreadable"``, ``"too_large"``, ``"missing"`` or ``"no_face"``.
+    ``status`` is one of ``"unreadable"``, ``"too_large"``, ``"missing"``, ``"no_face"`` or ``"failed"`` (time
+    or memory ran out).
     """
 
     def __init__(self, status: str, message: str) -> None:

@@ -26,6 +26,7 @@ from .types import CROP_SHAPE, Face, FloatArray, ImageArray, Quality, check_crop
 if TYPE_CHECKING:
     from .calibration import Calibration, Profile
     from .faces import Detector, FaceSource, Rotate
+    from .images import Limits
 
 Align = Literal["auto", "none", "detect"]
 ALIGNMENTS = ("auto", "none", "detect")
@@ -57,6 +58,8 @@ class Scorer:
             block prefix within it is used; ``Quality.used`` says which.
         embedding: also return the recognition embedding of each face.
         device: for torch: ``auto``, ``cpu``, ``cuda``, …
+        limits: what one image may cost, and whether a truncated JPEG is read; None: the defaults of
+            :class:`fiqa.images.Limits`.
 
     Raises:
         FiqaError: one sentence on the argument that does not fit.
@@ -83,6 +86,7 @@ class Scorer:
         budget: str | Budget | None = None,
         embedding: bool = False,
         device: str = "auto",
+        limits: Limits | None = None,
     ) -> None:
         from .faces import face_source
 
@@ -95,6 +99,7 @@ class Scorer:
         if embedding and limit is not None:
             raise UsageError("an embedding needs the whole pass; leave out either it or the budget")
         self.align = align
+        self.limits = limits
         self.threads = available_threads(threads)
         found = find(model, heads=heads, keep=_head_needed(methods, embedding))
         self.card = found.card
@@ -275,17 +280,19 @@ class Scorer:
 
     def _located(self, image: Any, all_faces: bool) -> list[Located]:
         from .faces import align, whole_as_crop
-        from .images import load
+        from .images import read
 
         image, faces = image if isinstance(image, tuple) else (image, None)
         if faces is not None:
             self._check_in_hand(faces)
-        pixels = load(image)
+        picture = read(image, limits=self.limits)
+        pixels, remark = picture.pixels, picture.remark
         if faces is None:
             if self.align == "none" or (self.align == "auto" and pixels.shape == CROP_SHAPE):
-                return [(None, whole_as_crop(pixels))]
+                return [Located(None, whole_as_crop(pixels), remark)]
             faces = self._source.faces(pixels, path_of(image))
-        return [(face, align(pixels, face.landmarks)) for face in (faces if all_faces else faces[:1])]
+        wanted = faces if all_faces else faces[:1]
+        return [Located(face, align(pixels, face.landmarks), remark) for face in wanted]
 
     def _check_in_hand(self, faces: Any) -> None:
         if self.align == "none":

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,13 @@ from .types import CROP_SHAPE, Face, ImageArray, Quality
 
 _MOST_WAITING = 16  # images a batch
 
-Located = tuple[Face | None, ImageArray]  # where a face is, None for an input that was a crop, and its crop
+
+class Located(NamedTuple):
+    """Where a face is, None for an input that was a crop; its crop; and a remark on the image, or none."""
+
+    face: Face | None
+    crop: ImageArray
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +73,11 @@ class Stream:
         crops = np.zeros((self.batch_size, *CROP_SHAPE), dtype=np.uint8)
         faces: list[Face | None] = [None] * self.batch_size
         for row, (entry, i) in enumerate(batch):
-            faces[row], crops[row] = entry.found[i]
+            faces[row], crops[row], _ = entry.found[i]
         for (entry, i), quality in zip(batch, self.judge(crops, faces), strict=False):
-            face, crop = entry.found[i]
-            entry.scored.append(replace(quality, path=entry.path, face=face, face_index=i, crop=crop))
+            face, crop, remark = entry.found[i]
+            quality = replace(quality, path=entry.path, reason=quality.reason or remark)
+            entry.scored.append(replace(quality, face=face, face_index=i, crop=crop))
         return len(batch)
 
     def _located(self, images: Iterable[Any]) -> Iterator[_Entry]:
@@ -91,6 +98,8 @@ class Stream:
                     yield _Entry(path, future.result())
                 except ImageError as error:
                     yield _Entry(path, [], error)
+                except MemoryError:
+                    yield _Entry(path, [], ImageError("failed", "there was not enough memory for the image"))
                 submit(1)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

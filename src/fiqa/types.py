@@ -182,12 +182,13 @@ class Quality:
 
     Attributes:
         status: ``"ok"``, ``"no_face"``, ``"unreadable"``, ``"too_large"``, ``"missing"``, or ``"failed"`` for
-            what is not the image's fault (out of memory, a network that gives no finite number).
+            what may go better another time (out of memory or time, a network that gives no finite number).
         score: calibrated quality in [0, 100], higher = better; None unless ``ok``, and None for a model that
             has no calibration profile.
         scored_by: the method spec as given whose raw number became ``score``; None where there is no score.
         raw: method spec as given → the paper's own number, higher = better.
-        reason: one sentence on why there is no score, or a remark; empty otherwise.
+        reason: one sentence on why there is no score, or a remark on what is missing of the picture; empty
+            otherwise.
         path: the input's path, if it had one.
         face: where the face is in the upright photo; None for an input that was already a crop.
         face_index: 0 for the largest face, 1 for the next, …

@@ -7,195 +7,248 @@ import os
 import stat
 import struct
 import zlib
-from typing import Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image
 
 from ..errors import ImageError, UsageError
 from ..types import ImageArray
+from . import formats
+from .limits import Limits, shared
+from .outline import Outline, orientation_of, outline
+from .picture import Picture
+from .pixels import check_array, from_array, from_image
 
-MAX_PIXELS = 100_000_000
-BACKGROUND = 255  # what lies behind a transparent pixel: white, as on a page
-
-# Photographs only: some of Pillow's other readers start programs (EPS) or accept almost any bytes (TGA).
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF")
-
-# What Pillow's readers raise on damaged bytes; files of every format above, cut and flipped, show most of it.
+# What Pillow's readers raise on damaged bytes; files of every format, cut and flipped, show most of it.
 DAMAGED = (
     OSError,
     SyntaxError,
     ValueError,
     RuntimeError,  # AVIF, HEIF
     TypeError,
+    AttributeError,
+    AssertionError,
     IndexError,
     KeyError,
     EOFError,
     OverflowError,
-    MemoryError,
     struct.error,
     zlib.error,
 )
-_STRIP = 1024  # rows copied at a time, so that a large picture is not held three times
+
+_AT_ONCE = 1_000_000  # bytes of a file that is read whole before it is looked at
+Hold = Callable[[int], AbstractContextManager[None]]
 
 
-def load(source: Any, *, max_pixels: int = MAX_PIXELS) -> ImageArray:
-    """Read one picture.
-
-    The size is checked from the header before anything is decoded, and a picture is never reduced, so that
-    landmarks given in pixels keep their meaning; decoding takes about 8 bytes a pixel at its peak. Of an
-    animation the first frame counts. Transparent pixels show white. 16-bit grey is scaled to 8 bits.
+def load(source: Any, *, limits: Limits | None = None, max_pixels: int | None = None) -> ImageArray:
+    """The pixels of one picture; :func:`read` says more about it.
 
     Args:
-        source: a path (str, which may hold undecodable bytes as surrogates, or os.PathLike), the encoded
-            bytes of a file, a PIL image, or an array in RGB order: uint8 or uint16 over their full range or
-            float in [0, 1], of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) with alpha.
-        max_pixels: the most pixels that are read.
+        source: what :func:`read` takes.
+        limits: what it may cost; None: the defaults.
+        max_pixels: the most pixels that are read, in place of that of ``limits``.
 
     Returns:
         uint8 (H, W, 3), RGB, upright as its EXIF orientation says.
 
     Raises:
-        ImageError: the picture can't be used; its ``status`` is ``missing``, ``unreadable`` or ``too_large``.
+        ImageError: as of :func:`read`.
+        UsageError: as of :func:`read`.
+    """
+    limits = limits or Limits()
+    if max_pixels is not None:
+        limits = replace(limits, max_pixels=max_pixels)
+    return read(source, limits=limits).pixels
+
+
+def read(source: Any, *, limits: Limits | None = None, at_least: int | None = None) -> Picture:
+    """Read one picture.
+
+    Its size is checked from the header before anything is decoded. Of an animation the first frame counts.
+    Transparent pixels show white. 16-bit grey is scaled to 8 bits. Decoding takes about 8 bytes a pixel.
+
+    Args:
+        source: a path (str, which may hold undecodable bytes as surrogates, or os.PathLike), the encoded
+            bytes of a file, a PIL image, or an array in RGB order: uint8 or uint16 over their full range or
+            float in [0, 1], of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) with alpha.
+        limits: what it may cost; None: the defaults.
+        at_least: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, as long as its longer side keeps this
+            many pixels; the picture's ``scale`` says which it was. None: never reduced.
+
+    Raises:
+        ImageError: the picture can't be used; its ``status`` is ``missing``, ``unreadable``, ``too_large``,
+            or ``failed`` where time or memory ran out.
         UsageError: ``source`` is of a type that holds no picture.
     """
+    limits = limits or Limits()
     if isinstance(source, np.ndarray):
-        return _from_array(source, max_pixels)
+        check_array(source)
+        formats.check_size(source.shape[1], source.shape[0], "the array", limits)
+        return Picture(pixels=from_array(source))
     if isinstance(source, Image.Image):
-        return _decode(source, "the PIL image", max_pixels)
+        return _from_pillow(source, limits)
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _from_stream(io.BytesIO(source), "the given bytes", max_pixels)
+        return Reading(source, "the given bytes", limits, at_least).read()
     if isinstance(source, (str, os.PathLike)):
-        return _from_path(os.fsdecode(source), max_pixels)
+        path = os.fsdecode(source)
+        return Reading(path, repr(path), limits, at_least).read()  # repr escapes newlines, undecodable bytes
     raise UsageError(
         f"an image must be a path, encoded bytes, an array or a PIL image, but got {type(source).__name__}"
     )
 
 
-def _from_path(path: str, max_pixels: int) -> ImageArray:
-    name = repr(path)  # escapes newlines and undecodable bytes
+class Reading:
+    """One file or its bytes on the way to a picture.
+
+    Args:
+        source: a path, or the encoded bytes.
+        name: what messages call it.
+        limits: what it may cost.
+        at_least: as of :func:`read`.
+        hold: bytes → a context in which decoding may use them.
+        outside: whether a process of its own reads what can hang.
+    """
+
+    def __init__(
+        self,
+        source: str | bytes | bytearray | memoryview,
+        name: str,
+        limits: Limits,
+        at_least: int | None,
+        *,
+        hold: Hold | None = None,
+        outside: bool = True,
+    ) -> None:
+        self.source, self.name, self.limits, self.at_least = source, name, limits, at_least
+        self._hold = hold or (lambda n_bytes: shared.holding(n_bytes, limits.memory))
+        self._outside = outside and limits.timeout is not None
+
+    def read(self) -> Picture:
+        """The picture; ImageError with its status if it can't be used."""
+        try:
+            if not isinstance(self.source, str):
+                return self._from_file(io.BytesIO(self.source), len(self.source))
+            with open_regular(self.source, self.name) as file:
+                n_bytes = os.fstat(file.fileno()).st_size
+                if n_bytes > _AT_ONCE:
+                    return self._from_file(file, n_bytes)
+                data = file.read(_AT_ONCE)
+            return self._from_file(io.BytesIO(data), len(data))
+        except MemoryError as error:
+            raise ImageError("failed", f"there was not enough memory to read {self.name}") from error
+        except DAMAGED as error:
+            if "out of memory" in str(error):  # so says Pillow of its decoders
+                raise ImageError("failed", f"there was not enough memory to read {self.name}") from error
+            raise ImageError("unreadable", f"{self.name} is damaged: {_reason(error)}") from error
+
+    def _from_file(self, file: BinaryIO, n_bytes: int) -> Picture:
+        if n_bytes > self.limits.max_bytes:
+            most = f"at most {self.limits.max_bytes:,} are read"
+            raise ImageError("too_large", f"{self.name} has {n_bytes:,} bytes, and {most}; raise the limit")
+        kind = self._kind(file, n_bytes)
+        found = self._outline(kind, file, n_bytes)
+        pixels = None
+        if found is not None:
+            formats.check_size(*found.size, self.name, self.limits)
+            pixels = found.size[0] * found.size[1]
+        if self._outside and formats.can_hang(kind, n_bytes, pixels, found.passes if found else 1):
+            from .worker import read_outside
+
+            return read_outside(self.source, self.name, self.limits, self.at_least)
+        if found is None:
+            return self._decode(kind, formats.open_as(kind, file, self.name), file)
+        with self._hold(2 * found.n_bytes):
+            body = io.BytesIO(found.read(file))
+        with body:
+            return self._decode(kind, formats.open_as(kind, body, self.name), body, found)
+
+    def _kind(self, file: BinaryIO, n_bytes: int) -> str:
+        head = file.read(formats.HEAD)
+        file.seek(max(0, n_bytes - 26))
+        tail = file.read(26)
+        if not head:
+            raise ImageError("unreadable", f"{self.name} is empty")
+        kind = formats.identify(head, tail, self.source if isinstance(self.source, str) else None)
+        if kind is None:
+            raise ImageError("unreadable", f"{self.name} is not an image of a known format")
+        return kind
+
+    def _outline(self, kind: str, file: BinaryIO, n_bytes: int) -> Outline | None:
+        if kind not in ("JPEG", "PNG"):
+            return None
+        file.seek(0)
+        if self._outside:
+            return outline(kind, file, n_bytes)
+        return outline(kind, file, n_bytes, most_parts=None)
+
+    def _decode(self, kind: str, image: Image.Image, file: BinaryIO, found: Outline | None = None) -> Picture:
+        formats.check_size(image.width, image.height, self.name, self.limits)
+        formats.check_inside(image, kind, file, self.name, self.limits)
+        scale = _reduce(image, self.at_least) if kind == "JPEG" and self.at_least else 1.0
+        passes, n_bytes = (found.passes, found.n_bytes) if found else (1, 0)
+        with self._hold(formats.bytes_needed(image, kind, passes=passes) + n_bytes):
+            image.load()
+            orientation = found.orientation if found else _orientation(image, kind)
+            return Picture(pixels=from_image(image, self.name, orientation), scale=scale)
+
+
+def open_regular(path: str, name: str) -> BinaryIO:
+    """An ordinary file, opened for reading; ImageError for anything that is none or can't be opened."""
     try:
-        mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode):  # a pipe or a device would block
-            kind = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
-            raise ImageError("unreadable", f"{name} is {kind}, not an image.")
-        with open(path, "rb") as file:
-            return _from_stream(file, name, max_pixels)
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            kind = "a directory" if os.path.isdir(path) else "not a regular file"
+            raise ImageError("unreadable", f"{name} is {kind}, not an image")
+        return open(path, "rb", opener=_without_waiting)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise ImageError("missing", f"{name} does not exist.") from error
-    except (OSError, ValueError) as error:  # no permission, a name too long or with a null byte
+        what = "is a link to nothing" if os.path.islink(path) else "does not exist"
+        raise ImageError("missing", f"{name} {what}") from error
+    except (OSError, ValueError) as error:  # no permission, links in a circle, a name with a null byte
         reason = getattr(error, "strerror", None) or str(error)
-        raise ImageError("unreadable", f"{name} can't be opened: {reason}.") from error
+        raise ImageError("unreadable", f"{name} can't be opened: {reason}") from error
 
 
-def _from_stream(file: Any, name: str, max_pixels: int) -> ImageArray:
-    Image.init()
+def _without_waiting(path: str, flags: int) -> int:
+    """A pipe that has taken the file's place since it was looked at must not block."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _reduce(image: Image.Image, at_least: int) -> float:
+    """Let a JPEG be decoded at a reduced size whose longer side has ``at_least`` pixels; the scale."""
+    factor = max(image.size) / at_least
+    if factor < 2:
+        return 1.0
+    full = image.width
+    image.draft(None, (int(image.width / factor), int(image.height / factor)))
+    return 1 / max(1, round(full / image.width))
+
+
+def _from_pillow(image: Image.Image, limits: Limits) -> Picture:
+    name = "the PIL image"
+    formats.check_size(image.width, image.height, name, limits)
     try:
-        with Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN]) as image:
-            return _decode(image, name, max_pixels)
-    except UnidentifiedImageError as error:
-        raise ImageError("unreadable", f"{name} is not an image of a known format.") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError("too_large", f"{name} is too large: {error}") from error
+        with shared.holding(formats.bytes_needed(image, image.format or ""), limits.memory):
+            image.load()
+            return Picture(pixels=from_image(image, name, _orientation(image, image.format or "")))
+    except MemoryError as error:
+        raise ImageError("failed", f"there was not enough memory to decode {name}") from error
     except DAMAGED as error:
-        raise ImageError("unreadable", f"{name} is damaged: {_reason(error)}.") from error
+        raise ImageError("unreadable", f"{name} is damaged: {_reason(error)}") from error
 
 
-def _decode(image: Image.Image, name: str, max_pixels: int) -> ImageArray:
-    _check_size(image.width, image.height, name, max_pixels)
-    try:
-        image.load()
-        return np.ascontiguousarray(_upright(_rgb(image, name), _orientation(image)))
-    except DAMAGED as error:
-        raise ImageError("unreadable", f"{name} is damaged: {_reason(error)}.") from error
-
-
-def _reason(error: BaseException) -> str:
-    return str(error).rstrip(".") or type(error).__name__
-
-
-def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        size = f"{width} x {height} = {width * height:,} pixels"
-        raise ImageError("too_large", f"{name} has {size}, and at most {max_pixels:,} are read; reduce it.")
-    if width * height == 0:
-        raise ImageError("unreadable", f"{name} has no pixels.")
-
-
-def _rgb(image: Image.Image, name: str) -> ImageArray:
-    """Pixels (H, W, 3) of a decoded image of any mode."""
-    mode = image.mode
-    if mode.startswith("I;16") or mode in ("I", "F"):
-        return _from_numbers(np.asarray(image), name)
-    if mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
-        return _over_background(_pixels(image.convert("RGBA")))
-    return _pixels(image if mode == "RGB" else image.convert("RGB"))
-
-
-def _pixels(image: Image.Image) -> ImageArray:
-    out = np.empty((image.height, image.width, len(image.getbands())), dtype=np.uint8)
-    for top in range(0, image.height, _STRIP):
-        bottom = min(top + _STRIP, image.height)
-        out[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)))
-    return out
-
-
-def _over_background(rgba: ImageArray) -> ImageArray:
-    alpha = rgba[..., 3:].astype(np.uint16)
-    mixed = rgba[..., :3] * alpha + BACKGROUND * (255 - alpha)
-    return ((mixed + 127) // 255).astype(np.uint8)
-
-
-def _from_numbers(grey: np.ndarray, name: str) -> ImageArray:
-    """Grey (H, W) of 16-bit integers, or of floats in [0, 1] or, as Pillow's own mode F, in [0, 255]."""
-    low, high = grey.min(), grey.max()
-    limit = 255 if grey.dtype.kind == "f" else 65535
-    if not (low >= 0 and high <= limit):  # NaN fails both
-        raise ImageError("unreadable", f"{name} has pixels outside 0 to {limit}: convert it to 8 bits.")
-    if grey.dtype.kind == "f":
-        scale = 255.0 if high <= 1 else 1.0
-    else:
-        scale = 255 / 65535
-    return _grey(np.rint(grey * scale).astype(np.uint8))
-
-
-def _grey(values: ImageArray) -> ImageArray:
-    return np.repeat(values[..., None], 3, axis=2)
-
-
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 if there is none or the EXIF block is damaged."""
+def _orientation(image: Image.Image, kind: str) -> int:
+    """The EXIF orientation, 1 to 8, of a decoded image; 1 if there is none or the EXIF block is damaged."""
+    if kind in ("WEBP", "AVIF", "HEIF"):  # without Pillow's own reader, which warns
+        return orientation_of(image.info.get("exif") or b"") or 1
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except DAMAGED:
         return 1  # the pixels are fine: a damaged note on them is no reason to refuse them
 
 
-def _upright(pixels: ImageArray, orientation: int) -> ImageArray:
-    if orientation >= 5:
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return pixels
-
-
-def _from_array(array: np.ndarray, max_pixels: int) -> ImageArray:
-    shape, name = array.shape, "the array"
-    if not (array.ndim == 2 or (array.ndim == 3 and shape[2] in (1, 3, 4))):
-        raise UsageError(f"an image array must be (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), but got {shape}")
-    _check_size(shape[1], shape[0], name, max_pixels)
-    if array.dtype == np.uint16:
-        array = np.rint(array * (255 / 65535)).astype(np.uint8)
-    elif array.dtype.kind == "f":
-        if not (array.min() >= 0 and array.max() <= 1):  # NaN fails both
-            raise ImageError(
-                "unreadable", "the float array has values outside 0 to 1: divide it by its range."
-            )
-        array = np.rint(array * 255.0).astype(np.uint8)
-    elif array.dtype != np.uint8:
-        raise UsageError(f"an image array must be uint8, uint16 or float in [0, 1], but got {array.dtype}")
-    if array.ndim == 2 or shape[2] == 1:
-        return _grey(array.reshape(shape[:2]))
-    return np.ascontiguousarray(array) if shape[2] == 3 else _over_background(array)
+def _reason(error: BaseException) -> str:
+    text = " ".join(str(error).split()).rstrip(".")
+    return text or type(error).__name__
