@@ -512,9 +512,9 @@ def test_a_stream_keeps_what_it_is_told_to():
 
 def test_a_method_may_be_given_as_an_object():
     with_text, with_object = (
-        Scorer(threads=1, engine="onnxruntime", methods=[method]) for method in ("attn", Attn())
+        Scorer(threads=1, engine="onnxruntime", methods=[method]) for method in ("attn", Attn(block=7))
     )
     crops = example_crops()
     np.testing.assert_array_equal(
-        with_text.score_crops(crops)["attn"], with_object.score_crops(crops)["attn:reduce=mean"]
+        with_text.score_crops(crops)["attn"], with_object.score_crops(crops)["attn:reduce=mean,block=7"]
     )

@@ -131,14 +131,22 @@ def check(methods: Sequence[str | Method] | None) -> None:
     if methods is not None and not methods:
         raise UsageError("methods must name at least one method, but got none")
     for spec in methods or ():
-        if spec in CROP_MEASURES:
+        if isinstance(spec, Method) or spec in CROP_MEASURES:
             continue
-        name = "" if isinstance(spec, Method) else split(spec)[0]
+        name = split(spec)[0]
         if name in CROP_MEASURES:
             raise UsageError(f"{name} has no options, but got {spec!r}")
-        if name and name not in METHODS:
+        if name not in METHODS and name not in METHODS.broken:
             raise unknown("method", name, [*METHODS, *CROP_MEASURES])
         registry.parse(spec)
+
+
+def needs_exits(methods: Sequence[str | Method] | None) -> bool:
+    """Whether any of ``methods`` reads what a ViT-FIQA network regresses, as one of the default ones does."""
+    if methods is None:
+        return True
+    ours = [spec for spec in methods if spec not in CROP_MEASURES]
+    return any((m if isinstance(m, Method) else registry.parse(m).method).needs_exits for m in ours)
 
 
 def make(methods: Sequence[str | Method] | None, card: ModelCard, *, embedding: bool) -> Plan:

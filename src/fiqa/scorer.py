@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from . import evidence as names
-from . import methods as registry
 from . import plan as plans
 from .budget import Budget
 from .engines import available_threads
 from .errors import UsageError
 from .evidence import Evidence
-from .measures import CROP_MEASURES
 from .methods import Method
 from .models import DEFAULT, Keep, find
 from .specs import choice
@@ -123,6 +121,11 @@ class Scorer:
     def used(self) -> dict[str, str]:
         """Spec as given → the fully resolved spec that is run (settings, and depth in a budget)."""
         return self._plan.used
+
+    @property
+    def map_notes(self) -> dict[str, str]:
+        """Spec as given → what its patch map shows and how it becomes the score, in one line."""
+        return {spec: method.map_note for spec, method in self._plan.methods.items()}
 
     @property
     def scored_by(self) -> str | None:
@@ -304,11 +307,7 @@ class Scorer:
 def _head_needed(methods: Sequence[str | Method] | None, embedding: bool) -> Keep:
     if embedding:
         return "all"
-    if methods is None or any(
-        registry.parse(spec).needs_exits for spec in methods if spec not in CROP_MEASURES
-    ):
-        return "exits"
-    return "blocks"
+    return "exits" if plans.needs_exits(methods) else "blocks"
 
 
 def _not_finite(n_crops: int, found: Mapping[str, FloatArray | list[None]]) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import field, fields
+from dataclasses import MISSING, field, fields
 from typing import Any
 
 from .errors import UsageError, unknown
@@ -18,15 +18,26 @@ _DEEPEST = 9999  # a range beyond it would fill the memory before a model could 
 _OPTION = re.compile(r"\s*([A-Za-z][A-Za-z0-9_-]*)\s*=(.*)", re.DOTALL)
 
 
-def option(default: Any, *, read: Callable[[str], Any] = str, expects: str = "text") -> Any:
+def option(default: Any = MISSING, *, read: Callable[[str], Any] = str, expects: str = "text") -> Any:
     """A dataclass field that a spec can set.
 
     Args:
-        default: the value where the spec does not say.
+        default: the value where the spec does not say; left out for one that the model decides.
         read: from the text after ``=`` to the value; ValueError if it can't be one.
         expects: what the text must be, for the error: ``"a number"``.
     """
     return field(default=default, metadata={"read": read, "expects": expects})
+
+
+def one_of(default: str, allowed: Sequence[str]) -> Any:
+    """A dataclass field that a spec can set to one of the ``allowed`` words."""
+
+    def read(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(text)
+        return text
+
+    return option(default, read=read, expects=f"one of {', '.join(allowed)}")
 
 
 def split(text: str) -> tuple[str, str]:
@@ -99,7 +110,9 @@ def read(owner: str, kind: type, text: str) -> dict[str, Any]:
     for name, value in pairs(owner, text, known, positional=getattr(kind, "positional", None)).items():
         how = known[name].metadata
         try:
-            values[name] = how.get("read", str)(value)
+            found = how.get("read", str)(value)
+            if found is not None:  # None: the model decides, as if the option were not there
+                values[name] = found
         except ValueError:
             expects = how.get("expects", "text")
             raise UsageError(f"{name} of {owner} must be {expects}, but got {value!r}") from None

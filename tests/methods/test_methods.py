@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fiqa import methods
 from fiqa.errors import UnknownName, UsageError
-from fiqa.evidence import Evidence
+from fiqa.evidence import Evidence, last_block
 from fiqa.methods import Attn, Exit, ExitDepth, ExitMean, ViTNT, needs, parse
 from fiqa.network import describe, record
 from fiqa.types import ModelCard
@@ -204,7 +204,7 @@ _BLOCKS = st.lists(st.integers(0, 40), min_size=2, max_size=12, unique=True).map
 _METHODS = st.one_of(
     st.builds(
         ViTNT,
-        blocks=st.none() | _BLOCKS,
+        blocks=_BLOCKS,
         alpha=st.floats(1e-6, 1e6),
         weighting=st.sampled_from(["uniform", "last", "mean"]),
         norm=st.sampled_from(["final", "none"]),
@@ -212,51 +212,47 @@ _METHODS = st.one_of(
     st.builds(
         Attn,
         reduce=st.sampled_from(["mean", "median", "max", "inverse-std"]),
-        block=st.none() | st.integers(0, 40),
+        block=st.integers(0, 40),
     ),
-    st.builds(Exit, number=st.none() | st.integers(1, 40)),
-    st.builds(ExitMean, exits=st.none() | st.integers(1, 40)),
-    st.builds(ExitDepth, exits=st.none() | st.integers(1, 40)),
+    st.builds(Exit, number=st.integers(1, 40)),
+    st.builds(ExitMean, exits=st.integers(1, 40)),
+    st.builds(ExitDepth, exits=st.integers(1, 40)),
 )
+
+
+_DEEP = ModelCard("deep", depth=50, grid=(2, 2), exits=True)
 
 
 @given(_METHODS)
 def test_a_spec_is_read_back_as_the_method_that_wrote_it(method):
-    assert parse(str(method)) == method
+    assert parse(str(method), _DEEP) == method
+    assert str(parse(str(method))) == str(method)
 
 
 @given(_METHODS, st.integers(1, 40))
-def test_a_resolved_method_names_all_its_settings_and_stays_what_it_is(method, depth):
+def test_a_method_fits_a_model_or_is_refused(method, depth):
     card = ModelCard("net", depth=depth, grid=(2, 2), exits=True)
-    try:
-        resolved = method.resolve(card)
-    except UsageError:
-        return
-    assert "None" not in repr(resolved)
-    assert resolved.resolve(card) == resolved == parse(str(resolved), card)
+    fits = max(last_block(name, 50) for name in method.needs()) < depth
+    if fits:
+        assert parse(method, card) == method
+    else:
+        with pytest.raises(UsageError, match=r"blocks go up|block goes|exits go"):
+            parse(method, card)
 
 
-@given(_METHODS, st.integers(2, 40), st.integers(2, 40))
-def test_a_limited_method_reads_no_deeper_than_its_limit(method, depth, limit):
-    card = ModelCard("net", depth=depth, grid=(2, 2), exits=True)
-    try:
-        method.resolve(card)
-    except UsageError:
-        return
-    limited = method.limited(card, min(limit, depth))
-    from fiqa.evidence import last_block
-
-    assert max(last_block(name, depth) for name in limited.needs()) < limit
+@given(_METHODS, st.integers(2, 50))
+def test_a_limited_method_reads_no_deeper_than_its_limit(method, limit):
+    limited = method.limited(_DEEP, limit)
+    assert max(last_block(name, 50) for name in limited.needs()) < limit
 
 
 @pytest.mark.parametrize(
     ("spec", "canonical"),
     [
-        ("vitnt", "vitnt:alpha=8,weighting=last,norm=final"),
-        ("vitnt:blocks=0,1,2,8", "vitnt:blocks=0-2,8,alpha=8,weighting=last,norm=final"),
-        ("vitnt:blocks=0-3,alpha=3.5", "vitnt:blocks=0-3,alpha=3.5,weighting=last,norm=final"),
-        ("vitnt:blocks=all", "vitnt:alpha=8,weighting=last,norm=final"),
-        (" attn ", "attn:reduce=mean"),
+        ("vitnt", "vitnt"),
+        ("vitnt:alpha=3.50,blocks=0,1,2,8", "vitnt:blocks=0-2,8,alpha=3.5"),
+        ("vitnt:blocks=all", "vitnt"),
+        (" attn ", "attn"),
         ("attn:reduce=inverse-std", "attn:reduce=inverse-std"),
         ("exit:7", "exit:7"),
         ("exit:number=7", "exit:7"),
@@ -288,11 +284,11 @@ def test_an_unknown_name_is_answered_with_the_nearest(spec, message):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("vitnt:alpha=0", "alpha must be a positive number, but got 0"),
-        ("vitnt:alpha=-1", "alpha must be a positive"),
-        ("vitnt:alpha=nan", "alpha of vitnt must be a number"),
-        ("vitnt:alpha=inf", "alpha of vitnt must be a number"),
-        ("vitnt:alpha=x", "alpha of vitnt must be a number, but got 'x'"),
+        ("vitnt:alpha=0", "alpha of vitnt must be a positive number, but got '0'"),
+        ("vitnt:alpha=-1", "alpha of vitnt must be a positive number"),
+        ("vitnt:alpha=nan", "alpha of vitnt must be a positive number"),
+        ("vitnt:alpha=inf", "alpha of vitnt must be a positive number"),
+        ("vitnt:alpha=x", "alpha of vitnt must be a positive number, but got 'x'"),
         ("vitnt:blocks=4", "two or more ascending"),
         ("vitnt:blocks=4,2", "two or more ascending"),
         ("vitnt:blocks=2,2", "two or more ascending"),
@@ -300,10 +296,10 @@ def test_an_unknown_name_is_answered_with_the_nearest(spec, message):
         ("vitnt:blocks=a-b", "such as 0-11 or 0,4,8, but got 'a-b'"),
         ("vitnt:blocks=", "option blocks of vitnt must have a value"),
         ("vitnt:blocks=0-99999999999", "such as 0-11"),
-        ("vitnt:weighting=first", "weighting must be one of uniform, last, mean, but got 'first'"),
-        ("vitnt:norm=l2", "norm must be one of final, none"),
+        ("vitnt:weighting=first", "weighting of vitnt must be one of uniform, last, mean, but got 'first'"),
+        ("vitnt:norm=l2", "norm of vitnt must be one of final, none"),
         ("vitnt:0-11", "option=value, but got '0-11'"),
-        ("attn:reduce=sum", "reduce must be one of mean, median, max, inverse-std"),
+        ("attn:reduce=sum", "reduce of attn must be one of mean, median, max, inverse-std"),
         ("attn:block=1.5", "block of attn must be a whole number"),
         ("exit:x", "number of exit must be a whole number, but got 'x'"),
         ("exit:1,2", "whole number"),

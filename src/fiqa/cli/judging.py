@@ -391,7 +391,7 @@ def _resolved(names: Sequence[str], model: str, heads: int | None) -> dict[str, 
 
     ours = [name for name in names if name.partition(":")[0] in METHODS]
     card = find(model, heads=heads).card if ours else None
-    return {name: str(parse(name, card)) if name in ours else name for name in names}
+    return {name: str(parse(name, card)) if card is not None and name in ours else name for name in names}
 
 
 def _model_name(model: str, heads: int | None) -> str:

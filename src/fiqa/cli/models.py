@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 
 from ..errors import FiqaError
-from .common import Engine, Heads, Methods, Model, Precision, Threads
+from .common import Engine, Heads, Methods, Model, Precision, Threads, say
 from .tables import print_gates
 
 
 def methods() -> None:
     """List the methods, their options, cost and source."""
-    from dataclasses import fields
+    from dataclasses import MISSING, fields
 
     from rich.console import Console
     from rich.table import Table
@@ -29,7 +29,9 @@ def methods() -> None:
     for name in ("method", "options (defaults)", "passes", "what it is", "source"):
         table.add_column(name, overflow="fold")
     for name, method in sorted(METHODS.items()):
-        options = " ".join(f"{f.name}={'model' if f.default is None else f.default}" for f in fields(method))
+        options = " ".join(
+            f"{f.name}={'model' if f.default is MISSING else f.default}" for f in fields(method)
+        )
         table.add_row(name, options, "1 or less", method.summary, method.source)
     table.add_section()
     for measure in CROP_MEASURES.values():
@@ -41,6 +43,8 @@ def methods() -> None:
             what = f"{rival.summary}; in evaluate only; needs {rival.needs}"
             table.add_row(rival.name, " ".join(rival.options), f"{rival.passes:g}", what, rival.source)
     console.print(table)
+    for said in METHODS.broken.values():
+        say(said)
     print("\nMethods of one call share one forward pass, which stops at the deepest block they read.")
 
 

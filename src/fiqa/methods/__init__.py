@@ -1,8 +1,8 @@
 """Evidence in → raw score and patch map out: the quality methods, in NumPy alone, and their registry."""
 
 from .attn import Attn
-from .base import METHODS, Method, needs, parse
+from .base import METHODS, Method, Spec, needs, parse
 from .exits import Exit, ExitDepth, ExitMean
 from .vitnt import ViTNT
 
-__all__ = ["METHODS", "Attn", "Exit", "ExitDepth", "ExitMean", "Method", "ViTNT", "needs", "parse"]
+__all__ = ["METHODS", "Attn", "Exit", "ExitDepth", "ExitMean", "Method", "Spec", "ViTNT", "needs", "parse"]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .. import evidence as names
 from .. import specs
 from ..errors import UsageError
 from ..evidence import Evidence
 from ..types import FloatArray, ModelCard
-from .base import Method
+from .base import METHODS, Method
 
 
-@dataclass(frozen=True)
+@METHODS.register
+@dataclass(frozen=True, kw_only=True)
 class Attn(Method):
     """Magnitude of pre-softmax attention in the last block (ATTN-FIQA, arXiv 2604.22841).
 
@@ -23,32 +25,31 @@ class Attn(Method):
     Attributes:
         reduce: ``mean``, or the ablations ``median``, ``max`` and ``inverse-std`` (median and inverse-std
             have no patch map).
-        block: which block, from 0; None: the last.
+        block: which block, from 0; by default the last.
     """
 
     name: ClassVar[str] = "attn"
     summary: ClassVar[str] = "magnitude of the last block's pre-softmax attention; training-free"
     source: ClassVar[str] = "ATTN-FIQA, arXiv 2604.22841"
 
-    reduce: str = "mean"
-    block: int | None = specs.option(None, read=specs.whole, expects="a whole number")
+    reduce: str = specs.one_of("mean", names.REDUCTIONS)
+    block: int = specs.option(read=specs.whole, expects="a whole number")
 
     def __post_init__(self) -> None:
         specs.choice("reduce", self.reduce, names.REDUCTIONS)
 
-    def resolve(self, card: ModelCard) -> Attn:
-        block = card.depth - 1 if self.block is None else self.block
-        if not 0 <= block < card.depth:
-            raise UsageError(f"block goes from 0 to {card.depth - 1} in {card.name}, but got {block}")
-        return replace(self, block=block)
+    @classmethod
+    def fill(cls, options: Mapping[str, Any], card: ModelCard) -> Mapping[str, Any]:
+        return {"block": card.depth - 1, **options}
+
+    def check(self, card: ModelCard) -> None:
+        if not 0 <= self.block < card.depth:
+            raise UsageError(f"block goes from 0 to {card.depth - 1} in {card.name}, but got {self.block}")
 
     def limited(self, card: ModelCard, depth: int) -> Attn:
-        resolved = self.resolve(card)
-        assert resolved.block is not None
-        return replace(resolved, block=min(resolved.block, depth - 1))
+        return replace(self, block=min(self.block, depth - 1))
 
     def needs(self) -> tuple[str, ...]:
-        assert self.block is not None
         return (names.logits(self.block, self.reduce),)
 
     def score(self, evidence: Evidence) -> FloatArray:
@@ -59,3 +60,9 @@ class Attn(Method):
 
     def patch_map(self, evidence: Evidence) -> FloatArray | None:
         return evidence.on_grid(evidence[self.needs()[0]]) if self.reduce in ("mean", "max") else None
+
+    @property
+    def map_note(self) -> str:
+        if self.reduce == "max":
+            return "the greatest attention logit that each patch receives; the greatest of all is the score"
+        return "the attention logit that each patch receives; the map averages exactly to the score"

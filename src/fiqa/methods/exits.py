@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,10 +13,11 @@ from .. import specs
 from ..errors import UsageError
 from ..evidence import Evidence
 from ..types import FloatArray, ModelCard
-from .base import Method
+from .base import METHODS, Method
 
 
-@dataclass(frozen=True)
+@METHODS.register
+@dataclass(frozen=True, kw_only=True)
 class Exit(Method):
     """The quality that a ViT-FIQA network regresses after ``number`` blocks (EX-FIQA, arXiv 2604.22842)."""
 
@@ -25,32 +27,28 @@ class Exit(Method):
     needs_exits: ClassVar[bool] = True
     positional: ClassVar[str | None] = "number"
 
-    number: int | None = specs.option(None, read=specs.whole, expects="a whole number")
+    number: int = specs.option(read=specs.whole, expects="a whole number")
 
-    def __str__(self) -> str:
-        return self.name + (f":{self.number}" if self.number is not None else "")
+    @classmethod
+    def fill(cls, options: Mapping[str, Any], card: ModelCard) -> Mapping[str, Any]:
+        return {"number": card.depth, **options}
 
-    def resolve(self, card: ModelCard) -> Exit:
-        _needs_exits(self, card)
-        number = card.depth if self.number is None else self.number
-        if not 1 <= number <= card.depth:
-            raise UsageError(f"exits go from 1 to {card.depth} in {card.name}, but got {number}")
-        return replace(self, number=number)
+    def check(self, card: ModelCard) -> None:
+        _check_exit(self.number, card)
+        super().check(card)
 
     def limited(self, card: ModelCard, depth: int) -> Exit:
-        resolved = self.resolve(card)
-        assert resolved.number is not None
-        return replace(resolved, number=min(resolved.number, depth))
+        return replace(self, number=min(self.number, depth))
 
     def needs(self) -> tuple[str, ...]:
-        assert self.number is not None
         return (names.exit_(self.number),)
 
     def score(self, evidence: Evidence) -> FloatArray:
         return evidence[self.needs()[0]]
 
 
-@dataclass(frozen=True)
+@METHODS.register
+@dataclass(frozen=True, kw_only=True)
 class ExitMean(Method):
     """Mean of the raw qualities at all exits (EX-FIQA-F, arXiv 2604.22842); ``exits``: the first so many."""
 
@@ -59,22 +57,20 @@ class ExitMean(Method):
     source: ClassVar[str] = "EX-FIQA-F, arXiv 2604.22842"
     needs_exits: ClassVar[bool] = True
 
-    exits: int | None = specs.option(None, read=specs.whole, expects="a whole number")
+    exits: int = specs.option(read=specs.whole, expects="a whole number")
 
-    def resolve(self, card: ModelCard) -> ExitMean:
-        _needs_exits(self, card)
-        exits = card.depth if self.exits is None else self.exits
-        if not 1 <= exits <= card.depth:
-            raise UsageError(f"exits go from 1 to {card.depth} in {card.name}, but got {exits}")
-        return replace(self, exits=exits)
+    @classmethod
+    def fill(cls, options: Mapping[str, Any], card: ModelCard) -> Mapping[str, Any]:
+        return {"exits": card.depth, **options}
+
+    def check(self, card: ModelCard) -> None:
+        _check_exit(self.exits, card)
+        super().check(card)
 
     def limited(self, card: ModelCard, depth: int) -> ExitMean:
-        resolved = self.resolve(card)
-        assert resolved.exits is not None
-        return replace(resolved, exits=min(resolved.exits, depth))
+        return replace(self, exits=min(self.exits, depth))
 
     def needs(self) -> tuple[str, ...]:
-        assert self.exits is not None
         return tuple(names.exit_(number) for number in range(1, self.exits + 1))
 
     def _exit_weights(self) -> FloatArray:
@@ -86,7 +82,8 @@ class ExitMean(Method):
         return (scores * weights).sum(axis=1, dtype=np.float32) / weights.sum()
 
 
-@dataclass(frozen=True)
+@METHODS.register
+@dataclass(frozen=True, kw_only=True)
 class ExitDepth(ExitMean):
     """Depth-weighted mean of the raw qualities at all exits, w_l ∝ l (EX-FIQA-FW, arXiv 2604.22842)."""
 
@@ -98,9 +95,6 @@ class ExitDepth(ExitMean):
         return np.arange(1, len(self.needs()) + 1, dtype=np.float32)
 
 
-def _needs_exits(method: Method, card: ModelCard) -> None:
-    if not card.exits:
-        raise UsageError(
-            f"{method.name} reads a regressed quality, which {card.name} does not have; "
-            "use vitnt or attn, or a ViT-FIQA model"
-        )
+def _check_exit(number: int, card: ModelCard) -> None:
+    if card.exits and not 1 <= number <= card.depth:
+        raise UsageError(f"exits go from 1 to {card.depth} in {card.name}, but got {number}")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,10 +14,13 @@ from .. import specs
 from ..errors import UsageError
 from ..evidence import Evidence
 from ..types import FloatArray, ModelCard
-from .base import Method
+from .base import METHODS, Method
+
+WEIGHTINGS = ("uniform", "last", "mean")
 
 
-@dataclass(frozen=True)
+@METHODS.register
+@dataclass(frozen=True, kw_only=True)
 class ViTNT(Method):
     """Stability of the patch embeddings from block to block (ViTNT-FIQA, arXiv 2601.05741).
 
@@ -24,8 +28,8 @@ class ViTNT(Method):
     recorded blocks; score in (0, 1]. The patch map is q_p.
 
     Attributes:
-        blocks: recorded blocks, from 0, ascending, at least two; None: all. Every block up to the last one
-            runs, whichever are recorded.
+        blocks: recorded blocks, from 0, ascending, at least two; by default all. Every block up to the last
+            one runs, whichever are recorded.
         alpha: steepness, > 0.
         weighting: ``uniform`` mean over patches, or weighted by the attention they receive in the ``last``
             recorded block or on the ``mean`` of the recorded ones.
@@ -38,49 +42,45 @@ class ViTNT(Method):
     source: ClassVar[str] = "ViTNT-FIQA, arXiv 2601.05741"
     least_depth: ClassVar[int] = 2
 
-    blocks: tuple[int, ...] | None = specs.option(
-        None,
-        read=lambda text: None if text == "all" else specs.ranges(text),
-        expects="numbers and ranges such as 0-11 or 0,4,8",
+    blocks: tuple[int, ...] = specs.option(
+        read=lambda text: None if text == "all" else _ascending(specs.ranges(text)),
+        expects="two or more ascending numbers and ranges such as 0-11 or 0,4,8",
     )
-    alpha: float = specs.option(8.0, read=specs.number, expects="a number")
-    weighting: str = "last"
-    norm: str = "final"
+    alpha: float = specs.option(
+        8.0, read=lambda text: _positive(specs.number(text)), expects="a positive number"
+    )
+    weighting: str = specs.one_of("last", WEIGHTINGS)
+    norm: str = specs.one_of("final", names.NORMS)
 
     def __post_init__(self) -> None:
-        specs.choice("weighting", self.weighting, ("uniform", "last", "mean"))
+        specs.choice("weighting", self.weighting, WEIGHTINGS)
         specs.choice("norm", self.norm, names.NORMS)
-        if not 0 < self.alpha < np.inf:
-            raise UsageError(f"alpha must be a positive number, but got {self.alpha}")
-        if self.blocks is not None and (
-            len(self.blocks) < 2 or list(self.blocks) != sorted(set(self.blocks))
-        ):
-            raise UsageError(
-                f"blocks must be two or more ascending numbers, but got {specs.as_text(self.blocks)}"
-            )
+        try:
+            _positive(self.alpha)
+            _ascending(self.blocks)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
 
-    def resolve(self, card: ModelCard) -> ViTNT:
-        blocks = self.blocks if self.blocks is not None else tuple(range(card.depth))
-        if len(blocks) < 2:
+    @classmethod
+    def fill(cls, options: Mapping[str, Any], card: ModelCard) -> Mapping[str, Any]:
+        if "blocks" not in options and card.depth < 2:
             raise UsageError(f"vitnt compares blocks, but {card.name} has only one")
-        if blocks[-1] >= card.depth:
-            raise UsageError(
-                f"blocks go up to {card.depth - 1} in {card.name}, but got {specs.as_text(blocks)}"
-            )
-        return replace(self, blocks=blocks)
+        return {"blocks": tuple(range(card.depth)), **options}
+
+    def check(self, card: ModelCard) -> None:
+        if self.blocks[-1] >= card.depth:
+            blocks = specs.as_text(self.blocks)
+            raise UsageError(f"blocks go up to {card.depth - 1} in {card.name}, but got {blocks}")
 
     def limited(self, card: ModelCard, depth: int) -> ViTNT:
-        resolved = self.resolve(card)
-        assert resolved.blocks is not None
-        kept = tuple(block for block in resolved.blocks if block < max(depth, self.least_depth))
-        return replace(resolved, blocks=kept if len(kept) > 1 else (0, 1))
+        kept = tuple(block for block in self.blocks if block < max(depth, self.least_depth))
+        return replace(self, blocks=kept if len(kept) > 1 else (0, 1))
 
     def _steps(self) -> list[str]:
-        return [names.step(a, b, self.norm) for a, b in itertools.pairwise(self.blocks or ())]
+        return [names.step(a, b, self.norm) for a, b in itertools.pairwise(self.blocks)]
 
     def _weights(self) -> list[str]:
-        blocks = self.blocks or ()
-        recorded = {"uniform": (), "last": blocks[-1:], "mean": blocks}[self.weighting]
+        recorded = {"uniform": (), "last": self.blocks[-1:], "mean": self.blocks}[self.weighting]
         return [names.received(block) for block in recorded]
 
     def needs(self) -> tuple[str, ...]:
@@ -99,3 +99,23 @@ class ViTNT(Method):
 
     def patch_map(self, evidence: Evidence) -> FloatArray:
         return evidence.on_grid(self._patch_quality(evidence))
+
+    @property
+    def map_note(self) -> str:
+        averages = self.weighting == "uniform"
+        how = "the map averages to the score" if averages else "attention weighs it in the score"
+        return f"stability of each patch across blocks, 1 = unchanged; {how}"
+
+
+def _ascending(blocks: tuple[int, ...]) -> tuple[int, ...]:
+    if len(blocks) < 2 or list(blocks) != sorted(set(blocks)):
+        raise ValueError(
+            f"blocks must be two or more ascending numbers, but got {specs.as_text(blocks) or 'none'}"
+        )
+    return blocks
+
+
+def _positive(alpha: float) -> float:
+    if not 0 < alpha < np.inf:
+        raise ValueError(f"alpha must be a positive number, but got {alpha}")
+    return alpha

@@ -7,9 +7,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..methods.attn import Attn
-from ..methods.base import parse
-from ..methods.vitnt import ViTNT
 from ..scorer import Scorer
 from ..types import Quality
 from .heatmap import overlay
@@ -61,7 +58,7 @@ def _page(
     specs: Sequence[str], ranges: dict[str, tuple[float, float]], rows: Sequence[str], scorer: Scorer
 ) -> str:
     heads = "".join(
-        f"<th>{html.escape(spec)}<br><small>{_note(scorer.used[spec])}; "
+        f"<th>{html.escape(spec)}<br><small>{html.escape(scorer.map_notes[spec])}; "
         f"colours from {ranges[spec][0]:.3g} to {ranges[spec][1]:.3g}</small></th>"
         for spec in specs
     )
@@ -73,22 +70,6 @@ def _page(
         "<p>Brighter counts more. One colour scale per method over all faces of this page.</p>"
         f'<div class="scroll"><table><tr><th>face</th>{heads}</tr>{"".join(rows)}</table></div></html>\n'
     )
-
-
-def _note(spec: str) -> str:
-    """What the map shows and how it becomes the score, for a resolved method with a map."""
-    method = parse(spec)
-    if isinstance(method, Attn):
-        if method.reduce == "max":
-            return "the greatest attention logit that each patch receives; the greatest of all is the score"
-        return "the attention logit that each patch receives; the map averages exactly to the score"
-    assert isinstance(method, ViTNT)
-    how = (
-        "the map averages to the score"
-        if method.weighting == "uniform"
-        else "attention weighs it in the score"
-    )
-    return f"stability of each patch across blocks, 1 = unchanged; {how}"
 
 
 def _caption(quality: Quality) -> str:
