@@ -38,13 +38,11 @@ class _Point:
 
 @pytest.fixture
 def registry(monkeypatch):
-    points = {
-        "there": [
-            _Point("guest", Guest),
-            _Point("bad", ImportError("no module named 'x'")),
-            _Point("ours", Other),
-        ]
-    }
+    points = [
+        _Point("guest", Guest),
+        _Point("bad", ImportError("no module named 'x'")),
+        _Point("ours", Other),
+    ]
     monkeypatch.setattr(metadata, "entry_points", lambda group: points if group == "there" else [])
     registry = Registry("thing", "there")
     registry.register(Ours)
