@@ -1,7 +1,7 @@
 """Augmentation of face crops as batched tensor operations: the same code on CPU and GPU.
 
 A view is a small similarity warp (with mirroring), a change of colour and light, and, for a share of the
-views, one or two of the degradation families of `fiqa.evaluation.synthetic` at a random severity. The
+views, one or two of the degradation families of `fiqa.degradations` at a random severity. The
 families are re-implemented on tensors here because training needs thousands a second on the accelerator;
 `tests/training` checks that the two agree.
 

@@ -16,9 +16,8 @@ import numpy as np
 
 from data import load
 from fiqa import Scorer
-from fiqa.evaluation.metrics.curves import edc, pair_quality
-from fiqa.evaluation.metrics.verification import cosine_similarity, mated_pairs, non_mated_pairs
-from fiqa.evaluation.validator import validate
+from fiqa.evaluation import cosine_similarity, edc, pair_quality, validate
+from fiqa.evaluation.metrics.verification import mated_pairs, non_mated_pairs
 
 
 def specs(depth: int) -> list[str]:
@@ -68,7 +67,7 @@ def main() -> None:
     spearman = dict.fromkeys(scores, 0.0)
     if args.ladder:
         clean = np.sort(rng.choice(len(faces), args.ladder, replace=False))
-        ladders = validate(scorer.score_crops, np.asarray(faces.crops[clean]))
+        ladders = validate(scorer, np.asarray(faces.crops[clean]))
         spearman = {spec: found.spearman.estimate for spec, found in ladders.items()}
     for method in dict.fromkeys(spec.partition(":")[0] for spec in scores):
         own = [spec for spec in scores if spec.partition(":")[0] == method]

@@ -11,17 +11,17 @@ arithmetic) and default.json in src/fiqa/models.
 from __future__ import annotations
 
 import argparse
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from fiqa import Scorer, load_checkpoint, save_checkpoint
 from fiqa.calibration import Profile
 from fiqa.degradations import DEGRADATIONS, degrade
-from fiqa.errors import DataError
-from fiqa.evaluation.calibrator import fit_acceptance
-from fiqa.evaluation.metrics.verification import cosine_similarity, mated_pairs, non_mated_pairs
+from fiqa.evaluation import Dataset, Settings, fit_profile
 from fiqa.evaluation.recognizers import OnnxRecognizer
 from fiqa.graph import export
 from fiqa.images import load
@@ -56,45 +56,38 @@ def main() -> None:
 
 def calibrate(arguments: argparse.Namespace) -> Profile:
     """Fit every default method, and exit-depth at every depth (for budgets), on the given faces."""
-    crops, subjects = read_faces(arguments.faces, arguments.limit)
+    faces = read_faces(arguments.faces, arguments.limit)
+    n_people = len(set(faces.subjects.tolist()))
     model = arguments.target / "default.onnx"
     depth = Scorer(model=model, methods=["attn"], engine="onnxruntime").card.depth
     specs = ["vitnt", "attn", *(f"exit-depth:exits={k}" for k in range(1, depth + 1)), f"exit:{depth}"]
-    scorer = Scorer(model=model, methods=specs, engine="onnxruntime")
-    raw = {spec: [] for spec in specs}
-    for start in range(0, len(crops), 64):
-        for spec, values in scorer.score_crops(crops[start : start + 64]).items():
-            raw[spec].append(values)
-    embeddings = OnnxRecognizer(arguments.teacher).embed(crops)
-    pairs = np.concatenate(
-        [mated_pairs(subjects, per_subject=2000), non_mated_pairs(subjects, 200 * len(crops))]
+    return fit_profile(
+        faces,
+        OnnxRecognizer(arguments.teacher, name=f"{arguments.teacher.stem}, the network's teacher,"),
+        Scorer(model=model, methods=specs, engine="onnxruntime", align="none"),
+        settings=Settings(fmrs=(1e-3,), per_subject=2000, n_non_mated=200 * len(faces), n_resamples=200),
+        bins=30,
+        data=f"{len(faces)} training faces of {n_people} people, half of them degraded",
+        # a method that says nothing on this network gets no number
+        skip=lambda error: print(f"not calibrated: {error}"),
     )
-    similarity = cosine_similarity(embeddings, pairs)
-    is_genuine = np.asarray(subjects)[pairs[:, 0]] == np.asarray(subjects)[pairs[:, 1]]
-    data = f"{len(crops)} training faces of {len(set(subjects))} people, half of them degraded"
-    calibrations = {}
-    for spec in specs:
-        name = scorer.used[spec]
-        try:
-            calibrations[name] = fit_acceptance(
-                name, np.concatenate(raw[spec]), pairs, similarity, is_genuine, subjects,
-                bins=30, n_resamples=200, data=data,
-            )  # fmt: skip
-        except DataError as error:  # a method that says nothing on this network gets no number
-            print(f"not calibrated: {error}")
-    source = f"judged by {arguments.teacher.stem}, the network's teacher, on {data}"
-    return Profile(scorer.card.name, calibrations, source)
 
 
-def read_faces(folder: Path, limit: int) -> tuple[np.ndarray, list[str]]:
-    """At most ``limit`` crops (n, 112, 112, 3) of a folder of subjects, every second one degraded, seeded."""
+def read_faces(folder: Path, limit: int) -> Dataset:
+    """At most ``limit`` crops of a folder of subjects, every second one degraded, seeded."""
     rng = np.random.default_rng(0)
     paths = np.array(sorted(folder.glob("*/*.jpg")))
     paths = np.sort(rng.permutation(paths)[:limit])
-    crops = np.stack([load(path) for path in paths])
-    for i in range(0, len(crops), 2):
-        crops[i] = degrade(crops[i], rng.choice(DEGRADATIONS), float(rng.uniform()), seed=i)
-    return crops, [path.parent.name for path in paths]
+    images = []
+    for i, path in enumerate(paths):
+        crop = load(path)
+        if i % 2 == 0:
+            crop = degrade(crop, rng.choice(DEGRADATIONS), float(rng.uniform()), seed=i)
+        file = io.BytesIO()
+        Image.fromarray(crop).save(file, "PNG", compress_level=1)
+        images.append(file.getvalue())
+    names = [f"{path.parent.name}/{path.name}" for path in paths]
+    return Dataset(folder.name, images, names, subjects=[path.parent.name for path in paths])
 
 
 if __name__ == "__main__":

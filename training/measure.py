@@ -27,9 +27,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fiqa import Scorer
-from fiqa.evaluation.localiser import localise
-from fiqa.evaluation.metrics.curves import edc, pair_quality
-from fiqa.evaluation.metrics.statistics import bootstrap_pauc
+from fiqa.evaluation import (
+    Comparisons,
+    Draws,
+    bootstrap_pauc,
+    edc,
+    localise,
+    open_recognizer,
+    pair_quality,
+    validate,
+)
 from fiqa.evaluation.metrics.verification import (
     cosine_similarity,
     l2_normalise,
@@ -37,9 +44,7 @@ from fiqa.evaluation.metrics.verification import (
     mated_pairs,
     non_mated_pairs,
 )
-from fiqa.evaluation.recognizers.open import open_recognizer
-from fiqa.evaluation.rivals import Sharpness
-from fiqa.evaluation.validator import validate
+from fiqa.measures import sharpness
 
 FMR, LIMIT, PER_PERSON, N_IMPOSTORS, N_LADDER = 1e-4, 0.3, 300, 3_000_000, 500
 PARTS = ("edc", "ladder", "maps", "latency")
@@ -110,9 +115,9 @@ def paucs(
         quality = pair_quality(values, pairs)
         out[name] = {"pauc": edc(quality, similarity, genuine, FMR).pauc(LIMIT, normalised=True)}
         if n_bootstrap:
-            subjects = people[pairs[:, 0]]
+            compared = Comparisons(similarity=similarity, is_genuine=genuine, subjects=people[pairs[:, 0]])
             sampled = bootstrap_pauc(
-                {name: quality}, similarity, genuine, subjects, FMR, LIMIT, True, n_resamples=n_bootstrap
+                {name: quality}, compared, fmr=FMR, limit=LIMIT, normalised=True, draws=Draws(n_bootstrap)
             )
             out[name]["interval"] = [float(v) for v in sampled[name].interval()]
     return out
@@ -178,7 +183,7 @@ def main() -> None:
         if args.references:
             qualities["judge's norm"] = np.linalg.norm(judge, axis=1)
             qualities["sharpness"] = np.concatenate(
-                [Sharpness().score_crops(part) for part in np.array_split(crops, -(-len(crops) // 256))]
+                [sharpness(part) for part in np.array_split(crops, -(-len(crops) // 256))]
             )
         result["pauc"] = paucs(qualities, judge, people, args.bootstrap)
         for name, entry in result["pauc"].items():
@@ -194,7 +199,7 @@ def main() -> None:
         print(json.dumps(result["maps"], indent=1), flush=True)
     if "ladder" in args.parts:
         small = Scorer(args.model, few, engine="onnxruntime", align="none", heads=args.heads)
-        ladders = validate(small.score_crops, crops[chosen])
+        ladders = validate(small, crops[chosen])
         result["ladder"] = {
             spec: {
                 "mean": float(v.spearman.estimate),

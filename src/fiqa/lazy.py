@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import importlib
-
-TYPE_CHECKING = False  # typing itself would take longer to import than all of this
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 
 def attach(
@@ -28,9 +26,7 @@ def attach(
     def getattribute(name: str) -> Any:
         if name in home:
             return getattr(importlib.import_module(f"{package}.{home[name]}"), name)
-        from importlib.util import find_spec
-
-        if not name.startswith("_") and find_spec(f"{package}.{name}") is not None:
+        if not name.startswith("_") and importlib.util.find_spec(f"{package}.{name}") is not None:
             return importlib.import_module(f"{package}.{name}")
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 

@@ -60,6 +60,22 @@ def split_file(text: str) -> tuple[str, str]:
     return (match[1], match[2]) if match else (text, "")
 
 
+def split_place(text: str) -> tuple[str, str, str]:
+    """(kind, name, path) of ``KIND=PATH`` or ``KIND:NAME=PATH``; the name is empty where there is none.
+
+    >>> split_place("lfw=faces/lfw"), split_place("folder:my own=C:/faces,2=b")
+    (('lfw', '', 'faces/lfw'), ('folder', 'my own', 'C:/faces,2=b'))
+
+    Raises:
+        UsageError: a text of another form.
+    """
+    head, equals, path = text.partition("=")
+    kind, _, name = head.partition(":")
+    if not equals or not kind.strip() or not path:
+        raise UsageError(f"a data set must be KIND=PATH or KIND:NAME=PATH, but got {text!r}")
+    return kind.strip(), name, path
+
+
 def pairs(
     owner: str, text: str, known: Iterable[str] | None, *, positional: str | None = None
 ) -> dict[str, str]:

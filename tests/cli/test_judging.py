@@ -115,7 +115,7 @@ def test_ctrl_c_keeps_the_cache(run, people, tmp_path, monkeypatch):
     from fiqa.evaluation import evaluator as module
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_distribution", stop)  # after the pass
+        patch.setattr(module, "distribution", stop)  # after the pass
         code, _, err = run(*arguments)
     assert code == 130
     assert "kept" in err

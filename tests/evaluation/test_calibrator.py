@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fiqa.calibration import Profile
+from fiqa.calibration import Calibration, Profile
 from fiqa.errors import DataError, UsageError
+from fiqa.evaluation import Draws, Pairing, edc, pair_quality
 from fiqa.evaluation import calibrator as calibrate
-from fiqa.evaluation import edc, pair_quality
 from fiqa.evaluation.metrics.verification import mated_pairs, non_mated_pairs
 
 pytestmark = pytest.mark.filterwarnings("ignore::fiqa.evaluation.metrics.curves.UnreliableFMR")
@@ -49,9 +49,14 @@ def _data(seed: int = 0, n_subjects: int = 300) -> dict[str, np.ndarray]:
     }
 
 
+def _fitted(spec: str, arrays: dict[str, np.ndarray], **options: object) -> Calibration:
+    pairing = Pairing(**{name: arrays[name] for name in ("pairs", "is_genuine", "subjects")})
+    return calibrate.fit_acceptance(spec, arrays["quality"], pairing, arrays["similarity"], **options)
+
+
 def test_the_number_is_the_share_accepted():
     data = _data()
-    found = calibrate.fit_acceptance("attn", **data, fmr=1e-3, n_resamples=200, data="made-up faces")
+    found = _fitted("attn", data, fmr=1e-3, draws=Draws(200), data="made-up faces")
     assert "FMR 0.001" in found.meaning
     assert "made-up faces" in found.meaning
     q = np.linspace(0.05, 0.95, 19)
@@ -70,7 +75,7 @@ def test_the_number_is_the_share_accepted():
 
 def test_gates_for_an_fnmr_are_those_of_the_edc():
     data = _data(1)
-    found = calibrate.fit_acceptance("attn", **data, fnmrs=(0.9, 0.2, 0.1, 0.0), discards=(), n_resamples=100)
+    found = _fitted("attn", data, fnmrs=(0.9, 0.2, 0.1, 0.0), discards=(), draws=Draws(100))
     quality = pair_quality(data["quality"], data["pairs"])
     curve = edc(quality, data["similarity"], data["is_genuine"], fmr=1e-3)
     levels = np.unique(quality[data["is_genuine"]])
@@ -89,8 +94,8 @@ def test_gates_for_an_fnmr_are_those_of_the_edc():
 def test_gates_for_a_discard_share():
     data = _data(2)
     for found in (
-        calibrate.fit_acceptance("attn", **data, n_resamples=100),
-        calibrate.fit_percentile("attn", data["quality"], data["subjects"], n_resamples=100),
+        _fitted("attn", data, draws=Draws(100)),
+        calibrate.fit_percentile("attn", data["quality"], data["subjects"], draws=Draws(100)),
     ):
         for target in calibrate.DISCARDS:
             gate = found.threshold("discard", target)
@@ -104,7 +109,7 @@ def test_percentile_is_the_share_that_is_worse():
     rng = np.random.default_rng(0)
     quality = rng.normal(0.4, 0.1, 5000)
     quality[:3] = np.nan
-    found = calibrate.fit_percentile("exit-depth", quality, n_resamples=100)
+    found = calibrate.fit_percentile("exit-depth", quality, draws=Draws(100))
     assert "4997 images" in found.meaning
     known = quality[3:]
     for q in (0.2, 0.4, 0.55):
@@ -118,7 +123,7 @@ def test_percentile_is_the_share_that_is_worse():
 
 def test_percentile_with_many_equal_scores():
     quality = np.r_[np.zeros(50), np.ones(30), np.arange(2, 22)]
-    found = calibrate.fit_percentile("attn", quality, n_resamples=20)
+    found = calibrate.fit_percentile("attn", quality, draws=Draws(20))
     assert found(1) == pytest.approx(65, abs=1)  # the middle of the places from 50 to 80
     assert (
         found.threshold("discard", 0.2).discarded == 0.0
@@ -129,16 +134,14 @@ def test_an_interval_over_subjects_is_wider_than_over_images():
     rng = np.random.default_rng(0)
     subjects = np.repeat(np.arange(40), 50)
     quality = np.repeat(rng.normal(0, 1, 40), 50) + rng.normal(0, 0.1, 2000)
-    by_subject = calibrate.fit_percentile("a", quality, subjects, n_resamples=200).threshold("discard", 0.1)
-    by_image = calibrate.fit_percentile("a", quality, n_resamples=200).threshold("discard", 0.1)
+    by_subject = calibrate.fit_percentile("a", quality, subjects, draws=Draws(200)).threshold("discard", 0.1)
+    by_image = calibrate.fit_percentile("a", quality, draws=Draws(200)).threshold("discard", 0.1)
     assert by_subject.high - by_subject.low > 2 * (by_image.high - by_image.low)
 
 
 def test_the_same_seed_gives_the_same_calibration():
     data = _data(3, 60)
-    first, again, other = (
-        calibrate.fit_acceptance("a", **data, n_resamples=20, seed=seed) for seed in (1, 1, 2)
-    )
+    first, again, other = (_fitted("a", data, draws=Draws(20, seed)) for seed in (1, 1, 2))
     assert first == again
     assert first.score == other.score
     assert first.low != other.low
@@ -150,8 +153,8 @@ def test_images_without_a_score_are_left_out():
     marked["pairs"] = np.concatenate([data["pairs"], [[0, len(data["quality"])]]])
     marked["similarity"] = np.r_[data["similarity"], 0.9]
     marked["is_genuine"] = np.r_[data["is_genuine"], True]
-    one = calibrate.fit_acceptance("a", **data, n_resamples=20)
-    assert calibrate.fit_acceptance("a", **marked, n_resamples=20) == one
+    one = _fitted("a", data, draws=Draws(20))
+    assert _fitted("a", marked, draws=Draws(20)) == one
 
 
 @pytest.mark.parametrize(
@@ -160,18 +163,17 @@ def test_images_without_a_score_are_left_out():
         (lambda d: {"quality": np.full(len(d["quality"]), 0.5)}, DataError, "does not rise"),
         (lambda d: {"quality": -d["quality"]}, DataError, "does not rise"),
         (lambda d: {"quality": np.full(len(d["quality"]), np.nan)}, DataError, "no mated pair has a quality"),
-        (lambda d: {"quality": d["quality"][:-1]}, UsageError, "images"),
+        (lambda d: {"quality": d["quality"][:-1]}, UsageError, "quality has"),
         (lambda d: {"is_genuine": np.ones(len(d["pairs"]), bool)}, DataError, "non-mated"),
         (lambda d: {"is_genuine": np.zeros(len(d["pairs"]), bool)}, DataError, "mated"),
         (lambda d: {"similarity": np.full(len(d["pairs"]), np.nan)}, DataError, "NaN"),
         (lambda d: {"subjects": np.zeros(len(d["quality"]), int)}, DataError, "one subject"),
-        (lambda d: {"n_resamples": 0}, UsageError, "n_resamples"),
     ],
 )
 def test_bad_input_is_one_clear_error(change, error, message):
     data = _data(5, 60)
     with pytest.raises(error, match=message):
-        calibrate.fit_acceptance("attn", **{**data, "n_resamples": 5, **change(data)})
+        _fitted("attn", {**data, **change(data)}, draws=Draws(5))
 
 
 @pytest.mark.parametrize("quality", [[], [np.nan], [0.3, 0.3]])

@@ -10,11 +10,20 @@ import pytest
 from PIL import Image
 
 from fiqa.errors import DataError, UsageError
-from fiqa.evaluation.datasets import Dataset, Templates
-from fiqa.evaluation.evaluator import Settings, comparisons_of, evaluate
-from fiqa.evaluation.measures import CropMeasures, crops_at, from_rival, from_scorer, measure
+from fiqa.evaluation import (
+    Dataset,
+    Draws,
+    Measure,
+    Settings,
+    Templates,
+    as_measure,
+    bootstrap_pauc,
+    evaluate,
+    measure,
+    pairing_of,
+)
+from fiqa.evaluation.measurement import crops_at
 from fiqa.evaluation.metrics.curves import UnreliableFMR, edc, pair_quality
-from fiqa.evaluation.metrics.statistics import bootstrap_pauc
 from fiqa.evaluation.metrics.verification import cosine_similarity, fnmr_at_fmr
 from fiqa.evaluation.recognizers import PrecomputedEmbeddings, VectorCache
 from fiqa.evaluation.rivals import Sharpness
@@ -60,7 +69,7 @@ class Pixels:
         return crops[:, ::8, ::8].reshape(len(crops), -1).astype(np.float32) - 127
 
 
-def calm() -> CropMeasures:
+def calm() -> Measure:
     """The true quality here, minus the noise (differences within a block), and its opposite."""
 
     def score(crops: np.ndarray) -> list[np.ndarray]:
@@ -68,16 +77,21 @@ def calm() -> CropMeasures:
         grain = np.abs(x[:, :, 1::8] - x[:, :, 2::8]).mean((1, 2, 3))
         return [-grain, grain]
 
-    return CropMeasures(("calm", "grainy"), ("calm-1", "grainy-1"), ("by hand", "by hand"), score)
+    return Measure(
+        names=("calm", "grainy"),
+        identities=("calm-1", "grainy-1"),
+        details=("by hand", "by hand"),
+        of_crops=score,
+    )
 
 
 SETTINGS = Settings(fmrs=(0.05, 0.02), n_resamples=60, n_faces=3)
 
 
 def test_figures_are_those_of_the_parts(people):
-    found = evaluate([people], [Pixels()], [calm(), from_rival(Sharpness())], SETTINGS)
-    measured = measure(people, [Pixels()], [calm(), from_rival(Sharpness())])
-    chosen = comparisons_of(people, SETTINGS)
+    found = evaluate([people], [Pixels()], [calm(), as_measure(Sharpness())], SETTINGS)
+    measured = measure(people, [Pixels()], [calm(), as_measure(Sharpness())])
+    chosen = pairing_of(people, SETTINGS)
     similarity = cosine_similarity(measured.embeddings["pixels"], chosen.pairs)
     assert list(found.methods) == ["calm", "grainy", "sharpness"]
     assert len(found.results) == 6
@@ -88,9 +102,13 @@ def test_figures_are_those_of_the_parts(people):
         assert result.normalised == curve.pauc(0.3, normalised=True)
         assert result.auc == curve.pauc()
         assert result.fnmr == {share: curve.at(share) for share in (0.0, 0.05, 0.1, 0.2, 0.3)}
-        subjects = chosen.subjects[chosen.pairs[:, 0]]
         other = bootstrap_pauc(
-            {"m": quality}, similarity, chosen.is_genuine, subjects, result.fmr, 0.3, True, 60
+            {"m": quality},
+            chosen.compared(similarity),
+            fmr=result.fmr,
+            limit=0.3,
+            normalised=True,
+            draws=Draws(60),
         )
         assert (result.low, result.high) == other["m"].interval()
     assert found.comparisons[0].operating[0.05] == fnmr_at_fmr(similarity, chosen.is_genuine, 0.05)
@@ -118,7 +136,7 @@ def test_the_right_quality_wins(people):
 
 def test_the_recomputed_protocol_has_no_intervals(people):
     found = evaluate([people], [Pixels()], [calm()], replace(SETTINGS, protocol="recomputed"))
-    measured, chosen = measure(people, [Pixels()], [calm()]), comparisons_of(people, SETTINGS)
+    measured, chosen = measure(people, [Pixels()], [calm()]), pairing_of(people, SETTINGS)
     similarity = cosine_similarity(measured.embeddings["pixels"], chosen.pairs)
     for result in found.results:
         quality = pair_quality(measured.quality[result.method], chosen.pairs)
@@ -133,7 +151,7 @@ def test_a_second_run_costs_no_pass_and_gives_the_same(people, tmp_path):
     with VectorCache(tmp_path / "cache.sqlite") as cache:
         first = evaluate([people], [judge], [calm()], SETTINGS, cache=cache)
         assert judge.seen == len(people)
-        more = evaluate([people], [judge], [calm(), from_rival(Sharpness())], SETTINGS, cache=cache)
+        more = evaluate([people], [judge], [calm(), as_measure(Sharpness())], SETTINGS, cache=cache)
     assert judge.seen == len(people)
     assert next(r for r in more.results if r.method != "sharpness").pauc == first.results[0].pauc
 
@@ -163,7 +181,7 @@ def test_only_crops_that_lack_a_score_are_run(people, tmp_path):
         batches.append(len(crops))
         return [crops.mean((1, 2, 3))]
 
-    mean = CropMeasures(("mean",), ("mean-1",), ("",), score)
+    mean = Measure(names=("mean",), identities=("mean-1",), details=("",), of_crops=score)
     few = replace(people, images=people.images[:5], names=people.names[:5], subjects=people.subjects[:5])
     with VectorCache(tmp_path / "cache.sqlite") as cache:
         measure(few, (), [mean], cache=cache)
@@ -181,14 +199,14 @@ def test_a_scorer_as_a_measure(people, tmp_path):
     from fiqa import Scorer
 
     scorer = Scorer(methods=("attn", "exit:2"), engine="onnxruntime", threads=1)
-    measures = from_scorer(scorer)
+    measures = as_measure(scorer)
     found = measure(people, (), [measures]).quality
     crops = np.stack(crops_at(people, range(len(people))))
     expected = scorer.score_crops(crops)
     for spec in ("attn", "exit:2"):
         np.testing.assert_allclose(found[spec], expected[spec], rtol=1e-4)
     assert len(set(measures.identities)) == 2
-    assert from_scorer(Scorer(methods=("attn",), engine="onnxruntime", threads=1)).identities == (
+    assert as_measure(Scorer(methods=("attn",), engine="onnxruntime", threads=1)).identities == (
         measures.identities[0],
     )
 
@@ -199,13 +217,13 @@ def test_a_scorer_as_a_measure(people, tmp_path):
 def test_listed_pairs_are_taken_and_all_against_all_is_sampled(people):
     pairs = np.array([[0, 1], [6, 7], [0, 6], [1, 12]])
     listed = replace(people, pairs=pairs, is_genuine=np.array([True, True, False, False]))
-    np.testing.assert_array_equal(comparisons_of(listed, SETTINGS).pairs, pairs)
-    some = comparisons_of(listed, replace(SETTINGS, pairs="all", per_subject=4, n_non_mated=100))
+    np.testing.assert_array_equal(pairing_of(listed, SETTINGS).pairs, pairs)
+    some = pairing_of(listed, replace(SETTINGS, pairs="all", per_subject=4, n_non_mated=100))
     assert some.is_genuine.sum() == 4 * N_PEOPLE
     assert (~some.is_genuine).sum() == 100
     same = people.subjects[some.pairs[:, 0]] == people.subjects[some.pairs[:, 1]]
     np.testing.assert_array_equal(same, some.is_genuine)
-    again = comparisons_of(listed, replace(SETTINGS, pairs="all", per_subject=4, n_non_mated=100))
+    again = pairing_of(listed, replace(SETTINGS, pairs="all", per_subject=4, n_non_mated=100))
     np.testing.assert_array_equal(some.pairs, again.pairs)
 
 
@@ -216,15 +234,17 @@ def test_a_set_that_tells_no_identities_is_not_compared_all_against_all(people):
     subjects = subjects_from_pairs(len(people), pairs, label)
     listed = replace(people, pairs=pairs, is_genuine=label, subjects=subjects)
     with pytest.raises(UsageError, match="not who is on each image"):
-        comparisons_of(listed, replace(SETTINGS, pairs="all"))
+        pairing_of(listed, replace(SETTINGS, pairs="all"))
 
 
 def test_templates_are_pooled(people):
     rows = np.arange(len(people)) // 2  # two images a template
     templates = Templates(
-        np.arange(len(people) // 2), rows.astype(np.int32), np.arange(len(people), dtype=np.int32),
-        np.arange(len(people)),
-    )  # fmt: skip
+        ids=np.arange(len(people) // 2),
+        rows=rows.astype(np.int32),
+        images=np.arange(len(people), dtype=np.int32),
+        media=np.arange(len(people)),
+    )
     subjects = people.subjects[::2]
     pairs = np.array([[0, 1], [3, 4], [0, 3], [1, 6], [4, 9]])
     label = subjects[pairs[:, 0]] == subjects[pairs[:, 1]]
@@ -238,7 +258,7 @@ def test_templates_are_pooled(people):
             label,
             0.5,
         )
-    found = evaluate([grouped], [Pixels()], [calm()], Settings((0.5,), n_resamples=20))
+    found = evaluate([grouped], [Pixels()], [calm()], Settings(fmrs=(0.5,), n_resamples=20))
     assert found.results[0].pauc == pytest.approx(expected.pauc(0.3))
     assert found.datasets["people"]["items"] == len(people) // 2
     assert "10" in found.notes[0]  # too few non-mated pairs for the FMR
@@ -269,8 +289,11 @@ def test_one_subject_with_mated_pairs_gives_no_interval_but_a_sentence(people):
 
 
 def test_a_constant_quality_is_no_better_than_chance(people):
-    constant = CropMeasures(("none",), ("none",), ("",), lambda crops: [np.zeros(len(crops), np.float32)])
-    found = evaluate([people], [Pixels()], [constant], SETTINGS)
+    def none(crops: np.ndarray) -> np.ndarray:
+        return np.zeros(len(crops))
+
+    found = evaluate(people, Pixels(), none, SETTINGS)
+    assert list(found.methods) == ["none"]
     for result in found.results:
         assert result.normalised == pytest.approx(1.0)
         assert np.isnan(result.spearman)
@@ -315,7 +338,7 @@ def test_names_must_tell_results_apart(people):
 def test_a_method_on_the_judges_network_is_noted(people):
     from fiqa.evaluation.rivals import EmbeddingNorm
 
-    found = evaluate([people], [Pixels()], [from_rival(EmbeddingNorm(Pixels()))], SETTINGS)
+    found = evaluate([people], [Pixels()], [as_measure(EmbeddingNorm(Pixels()))], SETTINGS)
     assert any("also judges it" in note for note in found.notes)
 
 
@@ -343,7 +366,7 @@ def test_a_refused_image_leaves_first(people):
 
 
 def test_nan_from_a_method_names_the_image(people):
-    broken = CropMeasures(("bad",), ("bad",), ("",), lambda crops: [np.full(len(crops), np.nan)])
+    broken = Measure(names=("bad",), details=("",), of_crops=lambda crops: [np.full(len(crops), np.nan)])
     with pytest.raises(DataError, match=r"'bad' gave NaN for image 'person 0/0\.png'"):
         measure(people, (), [broken])
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import doctest
+import inspect
 import subprocess
 import sys
 
@@ -13,8 +14,14 @@ import fiqa.evaluation.metrics.curves
 
 @pytest.mark.parametrize("name", fiqa.evaluation.__all__)
 def test_every_public_name_is_there(name):
-    assert callable(getattr(fiqa.evaluation, name))
+    first = getattr(fiqa.evaluation, name)
+    assert not inspect.ismodule(first)
+    assert first is getattr(fiqa.evaluation, name)
     assert name in dir(fiqa.evaluation)
+
+
+def test_no_more_names_than_the_public_ones():
+    assert dir(fiqa.evaluation) == sorted(fiqa.evaluation.__all__)
 
 
 def test_edc_is_the_function_and_nothing_heavy_comes_with_it():

@@ -17,10 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fiqa.evaluation.datasets import Dataset
-from fiqa.evaluation.evaluator import Evaluation, Settings, evaluate
-from fiqa.evaluation.measures import CropMeasures
-from fiqa.evaluation.metrics.statistics import Resampled
+from fiqa.evaluation import Dataset, Evaluation, Measure, Resampled, Settings, evaluate
 from fiqa.evaluation.report import csv_text, json_text, latex_text, write_report, write_validation
 from fiqa.evaluation.validator import Ladder, Proposal, Validation
 from fiqa.pages.page import number
@@ -61,8 +58,10 @@ def evaluation(dataset: Dataset) -> Evaluation:
         return [-grain, grain]
 
     names = ("calm", AWKWARD)
-    measures = CropMeasures(names, names, ("minus the noise", "<the noise>"), score)
-    return evaluate([dataset], [Pixels()], [measures], Settings((0.05, 0.01), n_resamples=40, n_faces=2))
+    measures = Measure(
+        names=names, identities=names, details=("minus the noise", "<the noise>"), of_crops=score
+    )
+    return evaluate([dataset], [Pixels()], [measures], Settings(fmrs=(0.05, 0.01), n_resamples=40, n_faces=2))
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fiqa.errors import DataError, UnknownName, UsageError
+from fiqa.evaluation import Draws
 from fiqa.evaluation.metrics.statistics import spearman
 from fiqa.evaluation.validator import Ladder, Proposal, Validation, candidates, propose, validate
 from fiqa.types import ModelCard
@@ -28,7 +29,7 @@ def _scores(crops: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def test_a_score_is_measured_along_each_ladder():
-    found = validate(_scores, _crops(), kinds=("dark", "noise"), steps=5, n_resamples=50)
+    found = validate(_scores, _crops(), kinds=("dark", "noise"), steps=5, draws=Draws(50))
     assert [ladder.kind for ladder in found["brightness"].ladders] == ["dark", "noise"]
     dark = found["brightness"].ladders[0]
     assert dark.quality.shape == (6, 5)
@@ -45,7 +46,8 @@ def test_a_score_is_measured_along_each_ladder():
 
 def test_the_batch_size_does_not_matter():
     one, other = (
-        validate(_scores, _crops(), ("motion",), 4, batch_size=size, n_resamples=5) for size in (1, 999)
+        validate(_scores, _crops(), kinds=("motion",), steps=4, batch_size=size, draws=Draws(5))
+        for size in (1, 999)
     )
     for spec in one:
         np.testing.assert_array_equal(one[spec].ladders[0].quality, other[spec].ladders[0].quality)
@@ -65,8 +67,12 @@ def test_each_image_is_correlated_by_itself():
 
 def test_subjects_are_drawn_together():
     crops = np.concatenate([_crops(2)] * 8)
-    alone = validate(_scores, crops, ("noise",), 6, n_resamples=300)["almost brightness"].spearman
-    together = validate(_scores, crops, ("noise",), 6, subjects=np.tile([0, 1], 8), n_resamples=300)
+    alone = validate(_scores, crops, kinds=("noise",), steps=6, draws=Draws(300))[
+        "almost brightness"
+    ].spearman
+    together = validate(
+        _scores, crops, kinds=("noise",), steps=6, subjects=np.tile([0, 1], 8), draws=Draws(300)
+    )
     assert together["almost brightness"].spearman.estimate == alone.estimate
     assert (
         len(np.unique(together["almost brightness"].spearman.samples)) <= 3
@@ -74,7 +80,7 @@ def test_subjects_are_drawn_together():
 
 
 def test_the_proposal_is_the_cheapest_that_is_as_good():
-    found = validate(_scores, _crops(), ("dark",), n_resamples=100)
+    found = validate(_scores, _crops(), kinds=("dark",), draws=Draws(100))
     good, bad = found["brightness"], found["darkness"]
     named = {
         spec: Validation(spec, like.ladders, like.spearman)
@@ -111,9 +117,22 @@ def test_candidates_are_specs_of_the_model(depth, exits):
         ({"kinds": ("blurr",)}, UnknownName, "'blur'"),
         ({"steps": 1}, UsageError, "2"),
         ({"subjects": [1]}, UsageError, "subjects has 1"),
-        ({"score_crops": lambda x: {"a": np.full(len(x), np.nan)}}, DataError, "NaN"),
+        ({"measure": lambda x: {"a": np.full(len(x), np.nan)}}, DataError, "NaN"),
     ],
 )
 def test_bad_input_is_one_clear_error(change, error, message):
     with pytest.raises(error, match=message):
-        validate(**{"score_crops": _scores, "crops": _crops(), "kinds": ("blur",), **change})
+        validate(**{"measure": _scores, "crops": _crops(), "kinds": ("blur",), **change})
+
+
+def test_a_rival_and_a_plain_function_are_validated():
+    from fiqa.evaluation.rivals import Sharpness
+
+    def mean(crops: np.ndarray) -> np.ndarray:
+        return crops.mean((1, 2, 3))
+
+    crops = np.random.default_rng(0).integers(0, 256, (2, 112, 112, 3), dtype=np.uint8)
+    assert list(validate(Sharpness(), crops, kinds=("blur",), draws=Draws(5))) == ["sharpness"]
+    assert list(validate(mean, crops, kinds=("dark",), draws=Draws(5))) == ["mean"]
+    with pytest.raises(UsageError, match="must be a Scorer, a rival or a function"):
+        validate(5, crops)

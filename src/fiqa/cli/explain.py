@@ -20,8 +20,9 @@ from .common import (
     Threads,
     announce,
     make_scorer,
+    with_progress,
+    with_summary,
 )
-from .progress import Watch
 from .tables import print_table
 
 
@@ -50,8 +51,7 @@ def explain(
         landmarks=landmarks,
     )
     found = sources.expand(images)
-    with Watch() as watch:
-        qualities = list(watch.each(scorer.stream(found), len(found)))
+    qualities = list(with_summary(with_progress(scorer.stream(found), len(found))))
     page = write_page(qualities, scorer, output)
     print(page)
     if not all(quality.ok for quality in qualities):
@@ -74,8 +74,7 @@ def demo(
         landmarks = example_landmarks()
     scorer = make_scorer(threads=threads, landmarks=landmarks)
     announce(scorer, None)
-    with Watch() as watch:
-        qualities = list(watch.each(scorer.stream(examples := example_paths()), len(examples)))
+    qualities = list(with_summary(scorer.stream(example_paths())))
     print_table(qualities, scorer)
     print(write_page(qualities, scorer, output))
     if not all(quality.ok for quality in qualities):

@@ -15,17 +15,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..calibration import Calibration, Threshold
-from ..errors import DataError, UsageError
+from ..errors import DataError
+from .metrics.arrays import as_codes, as_floats, check_lengths
+from .metrics.comparisons import Draws
 from .metrics.curves import pair_quality
-from .metrics.verification import (
-    _codes,
-    _floating,
-    _labels,
-    _pair_columns,
-    _same_length,
-    split,
-    thresholds_at_fmr,
-)
+from .metrics.verification import split, thresholds_at_fmr
+from .pairing import Pairing
 
 __all__ = ["fit_acceptance", "fit_percentile", "isotonic"]
 
@@ -42,7 +37,7 @@ def isotonic(values: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
     means: list[float] = []
     totals: list[float] = []
     lengths: list[int] = []
-    for value, weight in zip(_floating(values).tolist(), _floating(weights).tolist(), strict=True):
+    for value, weight in zip(as_floats(values).tolist(), as_floats(weights).tolist(), strict=True):
         means.append(value)
         totals.append(weight)
         lengths.append(1)
@@ -57,51 +52,56 @@ def isotonic(values: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
 def fit_acceptance(
     spec: str,
     quality: ArrayLike,
-    pairs: ArrayLike,
+    pairing: Pairing,
     similarity: ArrayLike,
-    is_genuine: ArrayLike,
-    subjects: ArrayLike,
+    *,
     fmr: float = 1e-3,
     fnmrs: Sequence[float] = FNMRS,
     discards: Sequence[float] = DISCARDS,
     bins: int = 50,
-    n_resamples: int = 1000,
-    seed: int = 0,
+    draws: Draws | None = None,
     data: str = "the reference data",
 ) -> Calibration:
     """Calibrate to acceptance: 90 = with this image as the worse one, 90 % of mated comparisons are accepted.
 
-    spec: the resolved method spec. quality: (n,) raw score per *image*, higher = better; NaN = no score, and
-    the pairs of such an image are left out. pairs: (m, 2) row numbers; similarity, is_genuine: (m,);
-    subjects: (n,) of the images. fmr: sets the threshold, over all non-mated pairs, from which a comparison
-    is accepted. fnmrs, discards: the targets to find gates for. data: a name for the meaning's sentence.
-
     Mated pairs, ordered by the lower of their two qualities, are cut into ``bins`` of equal size; the shares
     accepted (one half added to the accepted and to the refused, Jeffreys' prior) go through ``isotonic``;
     straight lines join the centres of the pooled blocks and run on to the lowest and highest raw score.
-    Intervals come from ``n_resamples`` draws of subjects. FNMR targets that no gate reaches are left out of
-    the thresholds.
+    FNMR targets that no gate reaches are left out of the thresholds.
 
-    Raises DataError if there are no mated or non-mated pairs, if they are of one subject, or if acceptance
-    does not rise with quality (the scores say nothing on this data).
+    Args:
+        spec: the resolved method spec.
+        quality: (n,) raw score per *image*, higher = better; NaN = no score, and the pairs of such an image
+            are left out.
+        pairing: m pairs of the n images.
+        similarity: (m,) of the pairs.
+        fmr: sets the threshold, over all non-mated pairs, from which a comparison is accepted.
+        fnmrs, discards: the targets to find gates for.
+        bins: of mated pairs.
+        draws: of subjects, for the intervals; by default 1000.
+        data: a name for the meaning's sentence.
+
+    Raises:
+        DataError: there are no mated or non-mated pairs, they are of one subject, or acceptance does not rise
+            with quality (the scores say nothing on this data).
     """
-    q = _floating(quality).ravel().astype(np.float64)
-    first, second = _pair_columns(pairs, len(q))
-    label, person = _labels(is_genuine), _codes(subjects)
-    _same_length("pairs", first, "is_genuine", label)
-    _same_length("quality", q, "subjects", person)
+    draws = draws or Draws()
+    q = as_floats(quality).ravel().astype(np.float64)
+    person, label = as_codes(pairing.subjects), pairing.is_genuine
+    check_lengths("quality", q, "subjects", person)
     genuine, impostor = split(similarity, label)
     threshold = thresholds_at_fmr(impostor, [fmr])[0]
 
-    lower = pair_quality(q, np.stack([first[label], second[label]], axis=1))
+    mated = pairing.pairs[label]
+    lower = pair_quality(q, mated)
     scored = np.isfinite(lower)
-    lower, accepted, owner = lower[scored], (genuine >= threshold)[scored], person[first[label]][scored]
+    lower, accepted, owner = lower[scored], (genuine >= threshold)[scored], person[mated[:, 0]][scored]
     if not len(lower):
-        raise DataError("no mated pair has a quality for both of its images: nothing can be calibrated.")
+        raise DataError("no mated pair has a quality for both of its images: nothing can be calibrated")
     order = np.argsort(lower, kind="stable")
-    lower, accepted, owner = lower[order], accepted[order], _codes(owner[order])
+    lower, accepted, owner = lower[order], accepted[order], as_codes(owner[order])
     if owner.max() == 0:
-        raise DataError("all mated pairs are of one subject: a calibration needs at least two.")
+        raise DataError("all mated pairs are of one subject: a calibration needs at least two")
 
     # Equal qualities fall into one bin, so that the bins' centres rise.
     edges = np.unique(np.quantile(lower, np.arange(1, bins) / bins))
@@ -112,10 +112,10 @@ def fit_acceptance(
     if len(knots) < 2:
         raise DataError(
             f"acceptance does not rise with the quality of {spec!r} on {len(lower)} mated pairs, so no "
-            "number can mean it; check the scores, add pairs, or fit a percentile."
+            "number can mean it; check the scores, add pairs, or fit a percentile"
         )
-    draws = list(_draws(owner, n_resamples, seed))
-    samples = [np.interp(knots, *_acceptance(lower, accepted, place, draw[owner], ends)) for draw in draws]
+    times = list(_times(owner, draws))
+    samples = [np.interp(knots, *_acceptance(lower, accepted, place, drawn[owner], ends)) for drawn in times]
     low, high = np.quantile(samples, [0.025, 0.975], axis=0)
     fitted = Calibration(
         spec=spec,
@@ -127,8 +127,8 @@ def fit_acceptance(
         high=tuple(high),
     )
     gates = [
-        *_fnmr_gates(fitted, q, lower, accepted, owner, draws, fnmrs),
-        *_discard_gates(fitted, q, person, discards, n_resamples, seed),
+        *_fnmr_gates(fitted, q, lower, accepted, owner, times, fnmrs),
+        *_discard_gates(fitted, q, person, discards, draws),
     ]
     return replace(fitted, thresholds=tuple(gates))
 
@@ -137,24 +137,31 @@ def fit_percentile(
     spec: str,
     quality: ArrayLike,
     subjects: ArrayLike | None = None,
+    *,
     discards: Sequence[float] = DISCARDS,
-    n_resamples: int = 1000,
-    seed: int = 0,
+    draws: Draws | None = None,
     data: str = "the reference data",
 ) -> Calibration:
     """Calibrate to a percentile: 30 = 30 % of the reference images are worse.
 
-    quality: (n,) raw score per image, higher = better, NaN left out. subjects: (n,) for intervals over
-    subjects; None: each image counts as its own. Raises DataError if there are no two different scores.
+    Args:
+        spec: the resolved method spec.
+        quality: (n,) raw score per image, higher = better, NaN left out.
+        subjects: (n,) for intervals over subjects; None: each image counts as its own.
+        discards, draws, data: as for :func:`fit_acceptance`.
+
+    Raises:
+        DataError: there are no two different scores.
     """
-    q = _floating(quality).ravel().astype(np.float64)
-    person = np.arange(len(q)) if subjects is None else _codes(subjects)
-    _same_length("quality", q, "subjects", person)
+    draws = draws or Draws()
+    q = as_floats(quality).ravel().astype(np.float64)
+    person = np.arange(len(q)) if subjects is None else as_codes(subjects)
+    check_lengths("quality", q, "subjects", person)
     known = np.isfinite(q)
     values = np.sort(q[known])
     if not len(values) or values[0] == values[-1]:
         raise DataError(
-            f"the {len(values)} scores of {spec!r} have no two different values: there is no percentile."
+            f"the {len(values)} scores of {spec!r} have no two different values: there is no percentile"
         )
     share = np.linspace(0, 100, 101)
     knots, place = np.unique(np.quantile(values, share / 100), return_inverse=True)
@@ -163,7 +170,7 @@ def fit_percentile(
     )  # many equal scores share their mean percentile
     score[0], score[-1] = 0.0, 100.0
     ordered, owner = _ordered(q, person)
-    samples = [_percentile(ordered, draw[owner], knots) for draw in _draws(owner, n_resamples, seed)]
+    samples = [_percentile(ordered, draw[owner], knots) for draw in _times(owner, draws)]
     low, high = np.quantile(samples, [0.025, 0.975], axis=0)
     meaning = f"per cent of {len(values)} images of {data} that are worse"
     fitted = Calibration(
@@ -174,16 +181,14 @@ def fit_percentile(
         low=tuple(low),
         high=tuple(high),
     )
-    return replace(fitted, thresholds=tuple(_discard_gates(fitted, q, person, discards, n_resamples, seed)))
+    return replace(fitted, thresholds=tuple(_discard_gates(fitted, q, person, discards, draws)))
 
 
-def _draws(person: NDArray[np.int64], n_resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
+def _times(person: NDArray[np.int64], draws: Draws) -> Iterator[NDArray[np.int64]]:
     """How often each subject is drawn, (n_subjects,), again and again."""
-    if n_resamples < 1:
-        raise UsageError(f"n_resamples must be at least 1, got {n_resamples}.")
     n = int(person.max()) + 1
-    rng = np.random.default_rng(seed)
-    for _ in range(n_resamples):
+    rng = np.random.default_rng(draws.seed)
+    for _ in range(draws.n):
         yield np.bincount(rng.integers(0, n, n), minlength=n)
 
 
@@ -233,7 +238,7 @@ def _ordered(
     """The finite scores in rising order, and the subject of each, numbered without gaps."""
     known = np.flatnonzero(np.isfinite(q))
     known = known[np.argsort(q[known], kind="stable")]
-    return q[known], _codes(person[known])
+    return q[known], as_codes(person[known])
 
 
 def _discard_gates(
@@ -241,8 +246,7 @@ def _discard_gates(
     q: NDArray[np.float64],
     person: NDArray[np.int64],
     targets: Sequence[float],
-    n_resamples: int,
-    seed: int,
+    draws: Draws,
 ) -> list[Threshold]:
     """Gates that refuse the shares ``targets`` of the images, or the nearest smaller ones that ties allow."""
     ordered, owner = _ordered(q, person)
@@ -251,7 +255,7 @@ def _discard_gates(
         reached = np.searchsorted(np.cumsum(weight) / weight.sum(), targets, side="right")
         return ordered[np.minimum(reached, len(ordered) - 1)]
 
-    samples = [places(draw[owner]) for draw in _draws(owner, n_resamples, seed)]
+    samples = [places(draw[owner]) for draw in _times(owner, draws)]
     return _gates(calibration, "discard", targets, places(np.ones(len(ordered), np.int64)), samples, ordered)
 
 
@@ -261,7 +265,7 @@ def _fnmr_gates(
     lower: NDArray[np.float64],
     accepted: NDArray[np.bool_],
     owner: NDArray[np.int64],
-    draws: Sequence[NDArray[np.int64]],
+    times: Sequence[NDArray[np.int64]],
     targets: Sequence[float],
 ) -> list[Threshold]:
     """The lowest gates after which the FNMR of the remaining mated pairs is at most each target."""
@@ -276,7 +280,7 @@ def _fnmr_gates(
         return np.array([levels[found[0]] if len(found) else np.nan for found in within])
 
     place = places(np.ones(len(lower), np.int64))
-    found = (places(draw[owner]) for draw in draws)
+    found = (places(drawn[owner]) for drawn in times)
     samples = [np.where(np.isnan(gate), levels[-1], gate) for gate in found]  # not reached: beyond all
     return _gates(calibration, "fnmr", targets, place, samples, np.sort(q[np.isfinite(q)]))
 

@@ -58,8 +58,8 @@ def localise(
         maps: ``Scorer.patch_maps`` or any function from uint8 (B, H, W, 3) RGB crops to
             {spec: (B, rows, columns)}, higher = more useful.
         crops: uint8 (n, H, W, 3), best clean ones.
-        kinds: of ``synthetic.DEGRADATIONS``.
-        severity: in [0, 1], see `synthetic.degrade_part`.
+        kinds: of ``fiqa.degradations.DEGRADATIONS``.
+        severity: in [0, 1], see ``fiqa.degradations.degrade_part``.
         batch_size: crops a call of ``maps``.
         seed: of the rectangles and of what is random in a degradation.
 

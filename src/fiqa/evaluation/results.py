@@ -10,21 +10,27 @@ from numpy.typing import NDArray
 
 from ..errors import UsageError
 from .metrics.curves import Protocol
-from .metrics.statistics import Band, GroupSummary
+from .metrics.intervals import Band
+from .metrics.statistics import GroupSummary
 from .metrics.verification import OperatingPoint
 
 __all__ = ["Comparison", "Distribution", "Evaluation", "Result", "Settings"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What decides the figures.
 
-    fmrs: targets, each in (0, 1). limit: the pAUC runs over discards from 0 to it. protocol: of the EDC; only
-    ``fixed`` has intervals. pairs: ``listed``: the data set's own, and all against all where it has none;
-    ``all``: all against all everywhere. per_subject, n_non_mated: of all against all, the mated pairs of one
-    person at most and the size of the non-mated sample, drawn with ``seed``. n_resamples, level: of the
-    bootstrap. n_faces: how many of the worst and of the best images to name.
+    Attributes:
+        fmrs: targets, each in (0, 1).
+        limit: the pAUC runs over discards from 0 to it.
+        protocol: of the EDC; only ``fixed`` has intervals.
+        pairs: ``listed``: the data set's own, and all against all where it has none; ``all``: all against all
+            everywhere.
+        per_subject, n_non_mated: of all against all, the mated pairs of one person at most and the size of
+            the non-mated sample, drawn with ``seed``.
+        n_resamples, level: of the bootstrap.
+        n_faces: how many of the worst and of the best images to name.
     """
 
     fmrs: tuple[float, ...] = (1e-3, 1e-4)
@@ -40,22 +46,27 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not self.fmrs or any(not 0 < fmr < 1 for fmr in self.fmrs):
-            raise UsageError(f"fmr must be in (0, 1), such as 1e-3, got {list(self.fmrs)}.")
+            raise UsageError(f"fmr must be in (0, 1), such as 1e-3, but got {list(self.fmrs)}")
         if not 0 < self.limit <= 1:
-            raise UsageError(f"the discard limit must be in (0, 1], such as 0.3, got {self.limit}.")
+            raise UsageError(f"the discard limit must be in (0, 1], such as 0.3, but got {self.limit}")
         if self.protocol not in ("fixed", "recomputed"):
-            raise UsageError(f"protocol must be 'fixed' or 'recomputed', got {self.protocol!r}.")
+            raise UsageError(f"protocol must be 'fixed' or 'recomputed', but got {self.protocol!r}")
         if self.pairs not in ("listed", "all"):
-            raise UsageError(f"pairs must be 'listed' or 'all', got {self.pairs!r}.")
+            raise UsageError(f"pairs must be 'listed' or 'all', but got {self.pairs!r}")
         object.__setattr__(self, "fmrs", tuple(dict.fromkeys(self.fmrs)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """What the judge alone does on a data set: no quality in it yet.
 
-    eer, accuracy (10-fold mean and standard deviation, or None): shares in [0, 1]. operating: FMR target →
-    threshold and rates there. edges (bins + 1,), mated and non_mated (bins,): the histogram of similarity.
+    Attributes:
+        dataset, recognizer: their names.
+        n_mated, n_non_mated: comparisons.
+        eer: in [0, 1].
+        accuracy: 10-fold mean and standard deviation, in [0, 1], or None.
+        operating: FMR target → threshold and rates there.
+        edges, mated, non_mated: (bins + 1,), (bins,), (bins,): the histogram of similarity.
     """
 
     dataset: str
@@ -70,17 +81,25 @@ class Comparison:
     non_mated: NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """One method on one data set, judged by one recogniser at one FMR. Lower areas are better.
 
-    pauc: area under the EDC for discards up to the limit. normalised: divided by the level line's, 1.0 = no
-    better than random. low, high: its interval over subjects (NaN for protocol ``recomputed``). is_best: the
-    lowest normalised pAUC. as_good: its paired difference to the best is not significant. difference: the
-    interval of that difference. auc: the area over all discards. fnmr: discard → FNMR. fmr_after: the FMR
-    at the same threshold once the share ``limit`` of the non-mated pairs is gone. spearman: of quality with
-    the similarity to the subject's centre, in [-1, 1], higher = better, NaN where nothing can be said. curve:
-    the EDC, with a band.
+    Attributes:
+        dataset, recognizer, method: their names.
+        fmr: the target.
+        pauc: area under the EDC for discards up to the limit.
+        normalised: divided by the level line's, 1.0 = no better than random.
+        low, high: its interval over subjects (NaN for protocol ``recomputed``).
+        is_best: the lowest normalised pAUC.
+        as_good: its paired difference to the best is not significant.
+        difference: the interval of that difference.
+        auc: the area over all discards.
+        fnmr: discard → FNMR.
+        fmr_after: the FMR at the same threshold once the share ``limit`` of the non-mated pairs is gone.
+        spearman: of quality with the similarity to the subject's centre, in [-1, 1], higher = better, NaN
+            where nothing can be said.
+        curve: the EDC, with a band.
     """
 
     dataset: str
@@ -101,13 +120,17 @@ class Result:
     curve: Band = field(repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Distribution:
     """The scores of one method on one data set.
 
-    n_refused: images without a score (−inf). edges (bins + 1,), counts (bins,): the histogram of the others.
-    worst, best: (row, name, score) of images, the most extreme first. groups: by the data set's own labels.
-    label_spearman: with the quality that the data set itself gives; NaN if it gives none.
+    Attributes:
+        dataset, method: their names.
+        n_images, n_refused: images, and those without a score (−inf).
+        edges, counts: (bins + 1,), (bins,): the histogram of the others.
+        worst, best: (row, name, score) of images, the most extreme first.
+        groups: by the data set's own labels.
+        label_spearman: with the quality that the data set itself gives; NaN if it gives none.
     """
 
     dataset: str
@@ -122,10 +145,19 @@ class Distribution:
     label_spearman: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """Everything that one call found. ``methods``: name → where the scores come from. ``datasets``: name →
-    its sizes. ``notes``: what a reader must know, such as an FMR that too few pairs support."""
+    """Everything that one call found.
+
+    Attributes:
+        settings: what was asked for.
+        methods: name → where the scores come from.
+        datasets: name → its sizes.
+        recognizers: the judges' names.
+        comparisons, results, distributions: the figures.
+        notes: what a reader must know, such as an FMR that too few pairs support.
+        versions: of the packages that took part.
+    """
 
     settings: Settings
     methods: dict[str, str]

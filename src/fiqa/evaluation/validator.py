@@ -1,25 +1,28 @@
 """Does a quality score fall when images get worse? A ladder on the user's own crops, without labels.
 
-Each crop is degraded step by step (``fiqa.evaluation.synthetic``) and scored at every step. A score that
-works falls with
-the severity: Spearman −1. The same figures choose a method's blocks, α and weighting for a model, which the
-papers leave open. A ladder shows order under known damage, not recognition errors: where there are labels,
-``edc`` decides.
+Each crop is degraded step by step (``fiqa.degradations``) and scored at every step. A score that works falls
+with the severity: Spearman −1. The same figures choose a method's blocks, α and weighting for a model, which
+the papers leave open. A ladder shows order under known damage, not recognition errors: where there are
+labels, ``edc`` decides.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..degradations import DEGRADATIONS, ladder
 from ..errors import DataError, UsageError
+from ..scorer import Scorer
 from ..types import ImageArray, ModelCard
-from .metrics.statistics import Resampled, spearman
-from .metrics.verification import _codes, _same_length
+from .metrics.arrays import as_codes, check_lengths
+from .metrics.comparisons import Draws
+from .metrics.intervals import Resampled
+from .metrics.statistics import spearman
 
 __all__ = ["Ladder", "Proposal", "Validation", "candidates", "propose", "validate"]
 
@@ -80,49 +83,57 @@ class Validation:
 
 
 def validate(
-    score_crops: ScoreCrops,
+    measure: Scorer | ScoreCrops | Any,
     crops: ImageArray,
+    *,
     kinds: Sequence[str] = DEGRADATIONS,
     steps: int = 6,
     subjects: ArrayLike | None = None,
     batch_size: int = 64,
-    n_resamples: int = 1000,
-    seed: int = 0,
+    draws: Draws | None = None,
 ) -> dict[str, Validation]:
     """Score ladders of ``crops`` and measure how each method follows them: {spec: Validation}.
 
-    score_crops: ``Scorer.score_crops`` or any function from uint8 (B, H, W, 3) RGB to {spec: (B,) raw scores,
-    higher = better}. crops: (n, H, W, 3) uint8, best clean ones, n ≥ 2. kinds: of ``synthetic.DEGRADATIONS``.
-    steps: rungs of each ladder, the unchanged crop included. subjects: (n,), to draw subjects rather than
-    images for the intervals.
+    Args:
+        measure: a Scorer, a rival, or a function from crops uint8 (B, H, W, 3) RGB to (B,) raw scores or
+            {spec: (B,)}, higher = better.
+        crops: (n, H, W, 3) uint8, best clean ones, n ≥ 2.
+        kinds: of ``fiqa.degradations.DEGRADATIONS``.
+        steps: rungs of each ladder, the unchanged crop included.
+        subjects: (n,), to draw subjects rather than images for the intervals.
+        batch_size: crops per call.
+        draws: for the intervals; its seed is also that of the degradations.
 
-    Raises UsageError for too few crops or steps, UnknownName for a degradation, DataError for a score that is
-    NaN.
+    Raises:
+        UsageError: too few crops or steps.
+        UnknownName: a degradation that there is not.
+        DataError: a score that is NaN.
     """
+    score_crops, draws = _as_function(measure), draws or Draws()
     crops = np.asarray(crops)
     if crops.ndim != 4 or len(crops) < 2:
-        raise UsageError(f"crops must be uint8 (n, H, W, 3) with n of at least 2, got shape {crops.shape}.")
+        raise UsageError(f"crops must be uint8 (n, H, W, 3) with n of at least 2, but got {crops.shape}")
     if not kinds:
-        raise UsageError(f"no degradation was asked for; known: {', '.join(DEGRADATIONS)}.")
-    group = np.arange(len(crops)) if subjects is None else _codes(subjects)
-    _same_length("crops", crops, "subjects", group)
+        raise UsageError(f"no degradation was asked for; known: {', '.join(DEGRADATIONS)}")
+    group = np.arange(len(crops)) if subjects is None else as_codes(subjects)
+    check_lengths("crops", crops, "subjects", group)
     severity = np.linspace(0.0, 1.0, steps)
     found: dict[str, list[Ladder]] = {}
     for kind in kinds:
         parts: dict[str, list[NDArray[np.float32]]] = {}
         for start in range(0, len(crops), max(1, batch_size // max(steps, 1))):
             some = crops[start : start + max(1, batch_size // max(steps, 1))]
-            rungs = [ladder(crop, kind, steps, seed + start + i)[1] for i, crop in enumerate(some)]
+            rungs = [ladder(crop, kind, steps, draws.seed + start + i)[1] for i, crop in enumerate(some)]
             for spec, scores in score_crops(np.concatenate(rungs)).items():
                 parts.setdefault(spec, []).append(np.asarray(scores, np.float32).reshape(len(some), steps))
         for spec, blocks in parts.items():
             quality = np.concatenate(blocks)
             if np.isnan(quality).any():
-                raise DataError(f"{spec!r} gave NaN for {int(np.isnan(quality).sum())} crops under {kind!r}.")
+                raise DataError(f"{spec!r} gave NaN for {int(np.isnan(quality).sum())} crops under {kind!r}")
             found.setdefault(spec, []).append(Ladder(kind, severity, quality))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(draws.seed)
     n_groups = int(group.max()) + 1
-    times = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), n_resamples)[:, group]
+    times = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), draws.n)[:, group]
     out = {}
     for spec, ladders in found.items():
         each = np.mean([one.spearman for one in ladders], axis=0)
@@ -130,6 +141,23 @@ def validate(
             spec, tuple(ladders), Resampled(float(each.mean()), times @ each / times.sum(axis=1))
         )
     return out
+
+
+def _as_function(given: Any) -> ScoreCrops:
+    if isinstance(given, Scorer):
+        return given.score_crops
+    name = getattr(given, "name", None) or getattr(given, "__name__", type(given).__name__)
+    score = getattr(given, "score_crops", given)
+    if not callable(score):
+        raise UsageError(
+            f"what is validated must be a Scorer, a rival or a function of crops, but got {given!r:.80}"
+        )
+
+    def score_crops(crops: ImageArray) -> Mapping[str, NDArray[np.float32]]:
+        found = score(crops)
+        return found if isinstance(found, Mapping) else {str(name): np.asarray(found, np.float32)}
+
+    return score_crops
 
 
 def candidates(card: ModelCard) -> dict[str, int]:
@@ -175,7 +203,7 @@ def propose(
     method that follows damage less closely can still predict recognition errors better. ``edc`` tells that.
     """
     if not validations:
-        raise UsageError("there is nothing to choose from: validate at least one method.")
+        raise UsageError("there is nothing to choose from: validate at least one method")
     out = {}
     for method in dict.fromkeys(spec.partition(":")[0] for spec in validations):
         own = [v for v in validations.values() if v.spec.partition(":")[0] == method]

@@ -19,6 +19,7 @@ from fiqa.evaluation.datasets import (
     Dataset,
     Templates,
     iter_crops,
+    open_dataset,
     read_adience,
     read_cfp,
     read_dataset,
@@ -375,7 +376,7 @@ def test_ijbc(ijbc: Path) -> None:
 def test_template_pooling_is_the_literal_loop(memberships: list[tuple[int, int, int]]) -> None:
     template, images, media = (np.array(column) for column in zip(*memberships, strict=True))
     ids, rows = np.unique(template, return_inverse=True)
-    templates = Templates(ids, rows.astype(np.int32), images.astype(np.int32), media)
+    templates = Templates(ids=ids, rows=rows.astype(np.int32), images=images.astype(np.int32), media=media)
     embeddings = np.random.default_rng(1).standard_normal((10, 3)).astype(np.float32)
     expected = np.zeros((len(ids), 3))
     for row in range(len(ids)):
@@ -448,6 +449,32 @@ def test_dataset_is_validated(tmp_path: Path) -> None:
     lost = Dataset("x", [tmp_path / "lost.jpg", b"b"], names, pairs=pairs, is_genuine=is_genuine)
     with pytest.raises(DataError, match=r"lost\.jpg"):
         lost.read(0)
+
+
+def test_a_dataset_takes_text_paths_and_lists(tmp_path: Path) -> None:
+    put(tmp_path / "a.jpg", 1)
+    data = Dataset("x", [str(tmp_path / "a.jpg"), b"b"], ["a", "b"], pairs=[(0, 1)], is_genuine=[1])
+    assert data.read(0) == jpeg(1)
+    assert data.names == ("a", "b")
+    assert data.pairs.tolist() == [[0, 1]]
+    assert data.is_genuine.dtype == np.bool_
+    assert Dataset("x", [b"a", b"b"], ["a", "b"], subjects=[1, 2]).subjects.tolist() == ["1", "2"]
+    with pytest.raises(UsageError, match="True/False"):
+        Dataset("x", [b"a", b"b"], ["a", "b"], pairs=[(0, 1)], is_genuine=[7])
+    with pytest.raises(UsageError, match="pairs must be"):
+        Dataset("x", [b"a", b"b"], ["a", "b"], pairs=[(0, 1), (0,)], is_genuine=[1, 0])
+
+
+def test_a_data_set_from_one_line_of_text(tmp_path: Path) -> None:
+    for person in "ab":
+        put(tmp_path / "set=1:2" / person / "1.jpg")
+    assert open_dataset(f"folder={tmp_path}/set=1:2").name == "set=1:2"
+    assert open_dataset(f"folder:my own={tmp_path}/set=1:2").name == "my own"
+    for spec, message in (("set", "KIND=PATH"), ("=x", "KIND=PATH"), ("folder=", "KIND=PATH")):
+        with pytest.raises(UsageError, match=message):
+            open_dataset(spec)
+    with pytest.raises(UnknownName, match="Did you mean 'folder'"):
+        open_dataset(f"fodler={tmp_path}")
 
 
 def test_crops_come_as_they_are_or_aligned() -> None:

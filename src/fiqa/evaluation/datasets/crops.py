@@ -38,3 +38,23 @@ def iter_crops(
                 f"data set {dataset.name!r}, image {name} is {pixels.shape[1]}×{pixels.shape[0]}: expected "
                 "112×112 crops; align the set first, or have its faces detected"
             )
+
+
+def by_detection() -> Callable[[ImageArray], ImageArray]:
+    """An ``align`` for :func:`iter_crops`: the crop of the largest face that the default detector finds.
+
+    Where it finds none the image itself stands for its face, since a comparison can't leave out one of its
+    images.
+    """
+    from ...faces import DetectorSource, default_detector, whole_as_crop
+    from ...faces import align as warp
+
+    source = DetectorSource(default_detector())
+
+    def aligned(pixels: ImageArray) -> ImageArray:
+        try:
+            return warp(pixels, source.faces(pixels)[0].landmarks)
+        except (ImageError, IndexError):
+            return whole_as_crop(pixels)
+
+    return aligned

@@ -95,7 +95,12 @@ def _templates(path: Path, row_of: dict[str, int]) -> Templates:
         template_ids.append(whole_at(path, at, line, fields[1], expected))
         media.append(whole_at(path, at, line, fields[2], expected, least=-_FAR))
     ids, rows = np.unique(np.array(template_ids, dtype=np.int64), return_inverse=True)
-    return Templates(ids, rows.astype(np.int32), np.array(images, np.int32), np.array(media, np.int64))
+    return Templates(
+        ids=ids,
+        rows=rows.astype(np.int32),
+        images=np.array(images, np.int32),
+        media=np.array(media, np.int64),
+    )
 
 
 def _pairs(path: Path, ids: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:

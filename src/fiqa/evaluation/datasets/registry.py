@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ... import specs
 from ...errors import unknown
 from .folders import read_adience, read_folder, read_synfiqa
 from .ijbc import read_ijbc
@@ -166,3 +167,15 @@ def read_dataset(name: str, path: str | Path) -> Dataset:
     if name not in DATASETS:
         raise unknown("data set", name, DATASETS)
     return DATASETS[name].read(Path(path))
+
+
+def open_dataset(spec: str) -> Dataset:
+    """Read a data set from ``KIND=PATH`` or ``KIND:NAME=PATH``; the name is what reports call it.
+
+    Raises:
+        UsageError: a text of another form, or an unknown kind.
+        DataError: a file is missing or damaged.
+    """
+    kind, name, path = specs.split_place(spec)
+    found = read_dataset(kind, path)
+    return replace(found, name=name) if name else found

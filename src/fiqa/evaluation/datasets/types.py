@@ -10,12 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError, UsageError
+from ..metrics.arrays import as_labels
 
 ImageSource = Path | bytes
 """Where one image's encoded bytes are: a file, read when it is needed, or the bytes themselves."""
 
 
-@dataclass(frozen=True, slots=True)
+_ARRAYS: dict[str, type | None] = {
+    "subjects": np.str_,
+    "groups": np.str_,
+    "labels": np.float32,
+    "landmarks": np.float32,
+    "folds": None,
+    "pairs": None,
+    "is_genuine": None,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Templates:
     """How images form templates: sets of images of one subject that are compared as one (IJB-C).
 
@@ -68,7 +80,7 @@ class Templates:
         raise UsageError(f"reduce must be 'min' or 'mean', but got {reduce!r}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
     """Images and the comparisons to make between them.
 
@@ -104,6 +116,7 @@ class Dataset:
     landmarks: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
+        self._coerce()
         n = len(self.images)
         if n == 0:
             raise DataError(f"data set {self.name!r} has no image: check that the path is its root folder")
@@ -118,6 +131,21 @@ class Dataset:
                 f"subjects must have {self.n_items} entries, one an item, but got {len(self.subjects)}"
             )
         self._check_pairs()
+
+    def _coerce(self) -> None:
+        """Take what people have at hand: paths as text, lists for arrays."""
+        images = tuple(Path(one) if isinstance(one, str) else one for one in self.images)
+        object.__setattr__(self, "images", images)
+        object.__setattr__(self, "names", tuple(self.names))
+        for field, kind in _ARRAYS.items():
+            value = getattr(self, field)
+            if value is not None and not isinstance(value, np.ndarray):
+                try:
+                    object.__setattr__(self, field, np.asarray(value, kind))
+                except (TypeError, ValueError) as error:
+                    raise UsageError(f"{field} must be an array, but got {type(value).__name__}") from error
+        if self.is_genuine is not None:
+            object.__setattr__(self, "is_genuine", as_labels(self.is_genuine))
 
     def _check_pairs(self) -> None:
         if self.pairs is None:

@@ -16,16 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import DataError, UsageError
-from .verification import (
-    _accepted,
-    _floating,
-    _labels,
-    _pair_columns,
-    _same_length,
-    highest,
-    split,
-    thresholds_at_fmr,
-)
+from .arrays import as_floats, as_labels, as_pair_columns, check_lengths
+from .verification import _accepted, highest, split, thresholds_at_fmr
 
 __all__ = ["Curve", "UnreliableFMR", "edc", "edc_many", "pair_quality"]
 
@@ -165,13 +157,13 @@ def _edc(
     protocol: Protocol,
     error: Error,
 ) -> dict[float, Curve]:
-    q, s, label = _floating(quality).ravel(), _floating(similarity).ravel(), _labels(is_genuine)
+    q, s, label = as_floats(quality).ravel(), as_floats(similarity).ravel(), as_labels(is_genuine)
     if len(q) != len(s):
         raise UsageError(
             f"quality has {len(q)} entries and similarity {len(s)}: give the quality of each pair, "
             "from pair_quality(quality_per_image, pairs)."
         )
-    _same_length("similarity", s, "is_genuine", label)
+    check_lengths("similarity", s, "is_genuine", label)
     n_bad = int(np.isnan(q).sum())
     if n_bad:
         raise DataError(
@@ -217,8 +209,8 @@ def pair_quality(quality: ArrayLike, pairs: ArrayLike) -> NDArray[np.floating]:
 
     ``quality`` (n,) per image, NaN for an image without a score (it stays NaN); ``pairs`` (m, 2), rows.
     """
-    q = _floating(quality).ravel()
-    first, second = _pair_columns(pairs, len(q))
+    q = as_floats(quality).ravel()
+    first, second = as_pair_columns(pairs, len(q))
     return np.minimum(q[first], q[second])
 
 

@@ -13,6 +13,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import DataError, UsageError
+from .arrays import (
+    as_codes,
+    as_floats,
+    as_labels,
+    as_pair_columns,
+    check_lengths,
+    check_no_nan,
+    rows_by_subject,
+)
 
 __all__ = [
     "Accuracy",
@@ -39,7 +48,7 @@ def l2_normalise(embeddings: ArrayLike) -> NDArray[np.floating]:
 
     Raises DataError for a row that is zero or not finite: such an embedding has no direction to compare.
     """
-    x = _floating(embeddings)
+    x = as_floats(embeddings)
     if x.ndim != 2:
         raise UsageError(f"embeddings must have shape (n, D), got {x.shape}.")
     norm = np.linalg.norm(x, axis=1, keepdims=True)
@@ -59,7 +68,7 @@ def cosine_similarity(embeddings: ArrayLike, pairs: ArrayLike, block: int = 6553
     higher = more alike, worked out ``block`` pairs at a time.
     """
     x = l2_normalise(embeddings)
-    first, second = _pair_columns(pairs, len(x))
+    first, second = as_pair_columns(pairs, len(x))
     out = np.empty(len(first), x.dtype)
     for i in range(0, len(first), block):
         cut = slice(i, i + block)
@@ -78,7 +87,7 @@ def mated_pairs(subjects: ArrayLike, per_subject: int | None = None, seed: int =
         raise UsageError(f"per_subject must be at least 1 or None, got {per_subject}.")
     rng = np.random.default_rng(seed)
     found = [np.empty((0, 2), np.int64)]
-    for members in _members(subjects):
+    for members in rows_by_subject(subjects):
         first, second = np.triu_indices(len(members), 1)
         if per_subject is not None and len(first) > per_subject:
             chosen = np.sort(rng.choice(len(first), per_subject, replace=False))
@@ -93,7 +102,7 @@ def non_mated_pairs(subjects: ArrayLike, n: int, seed: int = 0) -> NDArray[np.in
     Returns (n, 2) row numbers, the first < the second, in rising order. Raises UsageError when there
     are fewer than ``n`` such pairs.
     """
-    label = _codes(subjects)
+    label = as_codes(subjects)
     count, n_images = np.bincount(label), len(label)
     n_possible = (n_images**2 - int((count.astype(np.int64) ** 2).sum())) // 2
     if not 0 <= n <= n_possible:
@@ -144,10 +153,10 @@ def threshold_at_fmr(impostor: ArrayLike, fmr: float) -> float:
 
 def thresholds_at_fmr(impostor: ArrayLike, fmrs: Sequence[float]) -> NDArray[np.floating]:
     """``threshold_at_fmr`` for several targets in one partial sort, O(n); the dtype is that of the scores."""
-    scores = _floating(impostor).ravel()
+    scores = as_floats(impostor).ravel()
     if not scores.size:
         raise DataError("there are no non-mated comparisons, so no threshold can be set at an FMR.")
-    _no_nan("similarity", scores)
+    check_no_nan("similarity", scores)
     n = len(scores)
     accepted = [_accepted(fmr, n) for fmr in fmrs]
     lowest = (
@@ -228,11 +237,11 @@ def lfw_accuracy(similarity: ArrayLike, is_genuine: ArrayLike, folds: int | Arra
     or the fold of each pair (n,). The threshold is midway between the two scores that it separates; of
     equally good ones the lowest is taken. Source: Huang et al., Labeled Faces in the Wild, 2007.
     """
-    score, label = _floating(similarity).ravel(), _labels(is_genuine)
-    _same_length("similarity", score, "is_genuine", label)
-    _no_nan("similarity", score)
+    score, label = as_floats(similarity).ravel(), as_labels(is_genuine)
+    check_lengths("similarity", score, "is_genuine", label)
+    check_no_nan("similarity", score)
     fold = np.arange(len(score)) * folds // len(score) if isinstance(folds, int) else np.asarray(folds)
-    _same_length("similarity", score, "folds", fold)
+    check_lengths("similarity", score, "folds", fold)
     names = np.unique(fold)
     if len(names) < 2:
         raise UsageError(
@@ -259,16 +268,16 @@ def lfw_accuracy(similarity: ArrayLike, is_genuine: ArrayLike, folds: int | Arra
     )
 
 
-# --- checks, shared with the other modules of the evaluation ----------------------------------------------
+# --- the two kinds of comparisons ---------------------------------------------------------------------------
 
 
 def split(similarity: ArrayLike, is_genuine: ArrayLike) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """The mated and the non-mated scores, checked: equal lengths, no NaN, at least one of each (else
     DataError).
     """
-    score, label = _floating(similarity).ravel(), _labels(is_genuine)
-    _same_length("similarity", score, "is_genuine", label)
-    _no_nan("similarity", score)
+    score, label = as_floats(similarity).ravel(), as_labels(is_genuine)
+    check_lengths("similarity", score, "is_genuine", label)
+    check_no_nan("similarity", score)
     genuine, impostor = score[label], score[~label]
     if not genuine.size:
         raise DataError(f"none of the {len(score)} comparisons is mated: there is no FNMR to measure.")
@@ -296,59 +305,3 @@ def _lowest_allowed(descending: NDArray[np.floating], k: int) -> np.floating:
     refused = descending[k]  # reached by k + 1 or more
     above = descending[:k][descending[:k] > refused]
     return above[-1] if above.size else np.nextafter(refused, np.inf, dtype=descending.dtype)
-
-
-def _floating(values: ArrayLike) -> NDArray[np.floating]:
-    array = np.asarray(values)
-    if array.dtype in (np.float32, np.float64):
-        return array
-    try:
-        return array.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"expected numbers, got an array of {array.dtype}.") from error
-
-
-def _labels(is_genuine: ArrayLike) -> NDArray[np.bool_]:
-    label = np.asarray(is_genuine).ravel()
-    if label.dtype != np.bool_:
-        if not np.isin(label, (0, 1)).all():
-            raise UsageError("is_genuine must be True/False or 1/0, 1 for two images of the same subject.")
-        label = label.astype(np.bool_)
-    return label
-
-
-def _codes(subjects: ArrayLike) -> NDArray[np.int64]:
-    """Subjects as the numbers 0 … n_subjects − 1."""
-    labels = np.asarray(subjects)
-    if labels.ndim != 1 or not labels.size:
-        raise UsageError(f"subjects must be one label per image, shape (n,), got {labels.shape}.")
-    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
-
-
-def _members(subjects: ArrayLike) -> list[NDArray[np.int64]]:
-    """The row numbers of each subject's images."""
-    label = _codes(subjects)
-    order = np.argsort(label, kind="stable")
-    return np.split(order, np.cumsum(np.bincount(label))[:-1])
-
-
-def _pair_columns(pairs: ArrayLike, n_images: int) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
-    table = np.asarray(pairs)
-    if table.ndim != 2 or table.shape[1] != 2 or not np.issubdtype(table.dtype, np.integer):
-        raise UsageError(f"pairs must be integers of shape (n, 2), got {table.dtype} of shape {table.shape}.")
-    if table.size and not (table.min() >= 0 and table.max() < n_images):
-        raise UsageError(
-            f"pairs hold row numbers from {table.min()} to {table.max()}, but there are {n_images} images."
-        )
-    return table[:, 0], table[:, 1]
-
-
-def _same_length(name_a: str, a: NDArray[np.generic], name_b: str, b: NDArray[np.generic]) -> None:
-    if len(a) != len(b):
-        raise UsageError(f"{name_a} has {len(a)} entries and {name_b} has {len(b)}; they must be the same.")
-
-
-def _no_nan(name: str, values: NDArray[np.floating]) -> None:
-    n_bad = int(np.isnan(values).sum())
-    if n_bad:
-        raise DataError(f"{n_bad} of {len(values)} values of {name} are NaN; leave those comparisons out.")

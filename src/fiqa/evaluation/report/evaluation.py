@@ -14,7 +14,7 @@ from ...pages.page import chart_grid, legend, notes, number, page, table
 from ...pages.svg import Box, Line, box_plot, histogram, line_chart, text
 from ...types import ImageArray
 from ..datasets import Dataset
-from ..measures import Align, crops_at
+from ..measurement import Align, crops_at
 from ..results import Comparison, Distribution, Evaluation, Result
 from .tables import csv_text, json_text, latex_text
 
