@@ -6,12 +6,11 @@ those who bring their own networks. Names are imported when first used, so ``imp
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from . import lazy
 
 __version__ = "0.2.0.dev0"
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .budget import Budget
     from .errors import FiqaError
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from .graph import export
     from .methods import METHODS
     from .network import ViT, ViTConfig, load_checkpoint, save_checkpoint
+    from .pipeline import score_to
     from .scorer import Scorer
     from .types import Face, ModelCard, Quality
 
@@ -39,6 +39,7 @@ __all__ = [
     "export",
     "load_checkpoint",
     "save_checkpoint",
+    "score_to",
 ]
 
 
@@ -52,6 +53,7 @@ __getattr__, __dir__, _ = lazy.attach(
         "graph": ["export"],
         "methods": ["METHODS"],
         "network": ["ViT", "ViTConfig", "load_checkpoint", "save_checkpoint"],
+        "pipeline": ["score_to"],
         "scorer": ["Scorer"],
         "types": ["Face", "ModelCard", "Quality"],
     },

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+
+TYPE_CHECKING = False  # typing itself would take longer to import than all of this
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
 
 def attach(
@@ -26,7 +28,9 @@ def attach(
     def getattribute(name: str) -> Any:
         if name in home:
             return getattr(importlib.import_module(f"{package}.{home[name]}"), name)
-        if not name.startswith("_") and importlib.util.find_spec(f"{package}.{name}") is not None:
+        from importlib.util import find_spec
+
+        if not name.startswith("_") and find_spec(f"{package}.{name}") is not None:
             return importlib.import_module(f"{package}.{name}")
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 

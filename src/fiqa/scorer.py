@@ -142,6 +142,18 @@ class Scorer:
         """The engine in use and its precision, for example ``"openvino fp32"``."""
         return f"{self._engine.name} {self._engine.precision}"
 
+    def warm_up(self, batch_size: int = 8) -> None:
+        """Compile the network for batches of this size and make the detector, so that no image waits for it.
+
+        Raises:
+            MissingExtra: there is no detector, and ``align`` is not ``none``; the network is ready then.
+        """
+        from .faces import DetectorSource
+
+        self.score_crops(np.zeros((batch_size, *CROP_SHAPE), dtype=np.uint8))
+        if self.align != "none" and isinstance(self._source, DetectorSource):
+            self._source.open()
+
     # ------------------------------------------------------------ crops
 
     def score_crops(self, crops: ImageArray) -> dict[str, FloatArray]:

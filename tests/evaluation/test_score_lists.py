@@ -74,3 +74,18 @@ def test_file_and_column(tmp_path):
     assert choose_column("scores.csv") == (Path("scores.csv"), "score")
     assert choose_column("scores.csv:attn") == (Path("scores.csv"), "attn")
     assert choose_column("n" * 300) == (Path("n" * 300), "score")
+
+
+def test_a_path_like_a_formula_is_found_in_a_table_of_ours(tmp_path):
+    from fiqa.pipeline.rows import columns, row
+    from fiqa.pipeline.sinks import CsvSink
+    from fiqa.types import Quality
+
+    names = ["=1+1.jpg", "-2.jpg", "'=3.jpg", "plain.jpg"]
+    of = columns(["attn"])
+    with (tmp_path / "t.csv").open("w", newline="") as file:
+        sink = CsvSink(file, of)
+        for number, name in enumerate(names):
+            sink.write(row(Quality(status="ok", raw={"attn": -1.5 - number}, path=name), of))
+    found = read_scores(tmp_path / "t.csv", "ours", "attn")
+    np.testing.assert_array_equal(found.lookup(names), [-1.5, -2.5, -3.5, -4.5])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import sys
@@ -13,42 +11,16 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.pipeline.tables import COLUMNS, N_BAD, NAMES, ROWS, SPECS, needs_parquet, read
 
 from fiqa.errors import DataError, MissingExtra, UnknownName, UsageError
-from fiqa.pipeline.output import FORMATS, Output
-from fiqa.pipeline.rows import columns, row
-from fiqa.pipeline.sinks import CsvSink
+from fiqa.pipeline import Output
+from fiqa.pipeline.output import FORMATS
+from fiqa.pipeline.rows import row
+from fiqa.pipeline.sinks import unescaped
 from fiqa.types import Quality
 
-SPECS = ("attn", "vitnt:blocks=0,4,alpha=8")
 FACTS = {"decides": {"model": "net", "methods": {"attn": "attn:block=3"}}, "context": {"python": "3"}}
-NAMES = [
-    "plain.jpg",
-    'quo"te, comma.jpg',
-    "line\nbreak.jpg",
-    "carriage\rreturn.jpg",
-    "caf\udce9.jpg",  # a byte that is no UTF-8
-    "日本.jpg",
-    " spaces ",
-    "back\\slash.jpg",
-    "=1+1.jpg",
-    '"',
-    "\n",
-]
-
-
-def quality(number: int, path: str) -> Quality:
-    if number % 4 == 3:
-        return Quality(status="unreadable", reason="it is damaged", path=path)
-    raw = {SPECS[0]: -(number + 1) / 7, SPECS[1]: 1e-9 * (number + 1)}
-    return Quality(status="ok", score=100 / (number + 1.5), raw=raw, path=path)
-
-
-ROWS = [row(quality(number, name), SPECS) for number, name in enumerate(NAMES)]
-
-
-def parquet() -> Any:
-    return pytest.importorskip("pyarrow.parquet", reason="Parquet needs the extra parquet")
 
 
 def write(path: Path, rows: Any, **settings: Any) -> Output:
@@ -59,53 +31,26 @@ def write(path: Path, rows: Any, **settings: Any) -> Output:
     return output
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    if path.suffix == ".parquet":
-        return parquet().read_table(path).to_pylist()
-    data = path.read_bytes().decode("utf-8", "surrogateescape")
-    if path.suffix == ".jsonl":
-        return [json.loads(line) for line in data.splitlines()]
-    found = list(csv.DictReader(io.StringIO(data, newline="")))
-    numbers = ("face", "score", *SPECS)
-    return [
-        {k: (float(v) if v else None) if k in numbers else v for k, v in values.items()} for values in found
-    ]
+def paths_of(path: Path) -> list[str]:
+    plain = unescaped if path.suffix == ".csv" else str
+    return [plain(values["path"]) for values in read(path)]
 
 
-# ---------------------------------------------------------------- rows
-
-
-def test_columns_and_rows():
-    assert columns(SPECS) == ("path", "face", "status", "score", *SPECS)
-    good = Quality(
-        status="ok", score=12.3456, raw=dict(zip(SPECS, (0.123456789, -1e-7), strict=True)), path="a"
-    )
-    assert row(good, SPECS) == {
-        "path": "a",
-        "face": 0,
-        "status": "ok",
-        "score": 12.35,
-        SPECS[0]: 0.123457,
-        SPECS[1]: -1e-7,
-    }
-    bad = row(Quality(status="no_face", reason="none"), SPECS)
-    assert bad == {"path": "", "status": "no_face"} | dict.fromkeys(("face", "score", *SPECS))
+def failed(path: str) -> dict[str, Any]:
+    return row(Quality(status="failed", reason="there was not enough memory", path=path), COLUMNS)
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_what_is_written_is_read_again(suffix, tmp_path):
-    if suffix == ".parquet":
-        parquet()
+    needs_parquet(suffix)
     output = write(tmp_path / f"table{suffix}", ROWS)
-    assert output.n_failed == len(NAMES) // 4
-    expected = [dict(values) for values in ROWS]
+    assert output.n_failed == N_BAD
+    expected = list(NAMES)
     if suffix == ".parquet":  # its text is UTF-8
-        expected[4]["path"] = "caf\\xe9.jpg"
-    assert read(output.path) == expected
-    assert sorted(file.name for file in tmp_path.iterdir()) == [
-        output.path.name,
-        f"{output.path.name}.run.json",
-    ]
+        expected[4] = "caf\\xe9.jpg"
+    assert paths_of(output.path) == expected
+    assert [values["attn"] for values in read(output.path)] == [values["attn"] for values in ROWS]
+    assert sorted(os.listdir(tmp_path)) == [output.path.name, f"{output.path.name}.run.json"]
     assert json.loads(Path(f"{output.path}.run.json").read_text()) == FACTS
 
 
@@ -114,16 +59,6 @@ def test_each_row_is_handed_over_at_once(tmp_path):
         for number, values in enumerate(ROWS, start=1):
             output.write(values)
             assert len(read(output.path)) == number
-
-
-def test_csv_is_what_other_readers_take():
-    file = io.StringIO()
-    sink = CsvSink(file, columns(SPECS))
-    sink.write(ROWS[1])
-    assert file.getvalue() == (
-        'path,face,status,score,attn,"vitnt:blocks=0,4,alpha=8"\n'
-        f'"quo""te, comma.jpg",0,ok,{ROWS[1]["score"]},{ROWS[1]["attn"]},2e-09\n'
-    )
 
 
 # ---------------------------------------------------------------- resuming
@@ -156,7 +91,7 @@ def test_a_file_cut_at_any_byte_is_completed_to_the_same_bytes(suffix, several_r
 
 @pytest.mark.parametrize("done", [0, 1, 5, len(ROWS)])
 def test_an_interrupted_parquet_is_completed(done, tmp_path):
-    parquet()
+    needs_parquet(".parquet")
     path = tmp_path / "table.parquet"
     with pytest.raises(KeyboardInterrupt), Output(path, SPECS, FACTS) as output:  # noqa: PT012
         for values in ROWS[:done]:
@@ -166,15 +101,13 @@ def test_an_interrupted_parquet_is_completed(done, tmp_path):
     journal = Path(f"{path}.part.jsonl")
     journal.write_bytes(journal.read_bytes() + b'{"path": "half')
     assert len(write(path, ROWS, resume=True).done) == done
-    whole = write(tmp_path / "whole.parquet", ROWS)
-    assert parquet().read_table(path).equals(parquet().read_table(whole.path))
+    assert read(path) == read(write(tmp_path / "whole.parquet", ROWS).path)
     assert not journal.exists()
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_a_finished_table_takes_more_rows_and_repeats_none(suffix, tmp_path):
-    if suffix == ".parquet":
-        parquet()
+    needs_parquet(suffix)
     path = tmp_path / f"table{suffix}"
     write(path, ROWS[:6])
     assert write(path, ROWS, resume=True).done == {values["path"] for values in ROWS[:6]}
@@ -185,31 +118,85 @@ def test_a_finished_table_takes_more_rows_and_repeats_none(suffix, tmp_path):
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_resuming_nothing_begins(suffix, tmp_path):
-    if suffix == ".parquet":
-        parquet()
+    needs_parquet(suffix)
     path = tmp_path / f"table{suffix}"
     assert write(path, ROWS, resume=True).done == set()
     assert len(read(path)) == len(ROWS)
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_without_resume_the_old_table_is_kept(suffix, tmp_path):
-    if suffix == ".parquet":
-        parquet()
+@pytest.mark.parametrize("several_rows", [False, True])
+def test_what_failed_is_tried_again_and_nothing_is_doubled(suffix, several_rows, tmp_path):
+    needs_parquet(suffix)
     path = tmp_path / f"table{suffix}"
-    write(path, ROWS[:2])
+    rows = list(ROWS)
+    rows[5], rows[8] = failed(NAMES[5]), failed(NAMES[8])
+    write(path, rows, several_rows=several_rows)
+    output = write(path, ROWS, resume=True, several_rows=several_rows)
+    again = {NAMES[5], NAMES[8]} | ({NAMES[-1]} if several_rows else set())
+    assert output.done == set(NAMES) - again
+    assert any("2 images failed" in remark for remark in output.remarks)
+    found = read(path)
+    assert [values["status"] for values in found].count("failed") == 0
+    assert sorted(values["attn"] or 0 for values in found) == sorted(values["attn"] or 0 for values in ROWS)
+    assert len(found) == len(ROWS)
+    assert output.n_failed == N_BAD
+
+
+def test_of_a_photo_with_one_failed_face_every_face_is_done_again(tmp_path):
+    path = tmp_path / "table.jsonl"
+    rows = [ROWS[0], ROWS[0] | {"face": 1}, failed(NAMES[0]) | {"face": 2}, ROWS[1], ROWS[2]]
+    write(path, rows, several_rows=True)
+    with Output(path, SPECS, FACTS, resume=True, several_rows=True) as output:
+        assert output.done == {NAMES[1]}
+        assert len(read(path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("suffix", "line"),
+    [
+        (".csv", "plain.jpg,0,ok\n"),
+        (".csv", ",".join(["plain.jpg", "0", "ok", *[""] * 20]) + "\n"),
+        (".csv", ",".join(["plain.jpg", "0", "great", *[""] * 11]) + "\n"),
+        (".csv", "\n"),
+        (".jsonl", '{"path": "plain.jpg", "status": "ok"}\n'),
+        (".jsonl", json.dumps(ROWS[0] | {"status": "great"}) + "\n"),
+        (".jsonl", json.dumps(ROWS[0] | {"path": 7}) + "\n"),
+    ],
+)
+def test_a_row_that_is_not_whole_is_not_done(suffix, line, tmp_path):
+    path = tmp_path / f"table{suffix}"
+    write(path, ROWS[1:3])
+    with open(path, "a", newline="") as file:
+        file.write(line)
+    output = write(path, ROWS[:4], resume=True)
+    assert output.done == set(NAMES[1:3])
+    assert any("1 rows of the table are no whole rows" in remark for remark in output.remarks)
+    assert sorted(paths_of(path)) == sorted(NAMES[:4])
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_without_resume_the_old_table_is_kept_and_that_is_said(suffix, tmp_path):
+    needs_parquet(suffix)
+    path = tmp_path / f"table{suffix}"
+    assert write(path, ROWS[:2]).remarks == []
     old = path.read_bytes()
-    write(path, ROWS[2:])
+    output = write(path, ROWS[2:])
+    assert output.remarks == [f"'{path}' was there already and is kept as '{path}.bak'"]
     assert Path(f"{path}.bak").read_bytes() == old
-    assert read(path)[0]["path"] == NAMES[2]
+    assert paths_of(path)[0] == NAMES[2]
     newer = path.read_bytes()
     write(path, ROWS[:1])
     assert Path(f"{path}.bak").read_bytes() == old
     assert Path(f"{path}.bak2").read_bytes() == newer
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+# ---------------------------------------------------------------- tables that don't fit
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
 def test_other_columns_or_settings_are_refused_and_nothing_is_lost(suffix, tmp_path):
+    needs_parquet(suffix)
     path = tmp_path / f"table{suffix}"
     write(path, ROWS)
     before = path.read_bytes()
@@ -218,44 +205,48 @@ def test_other_columns_or_settings_are_refused_and_nothing_is_lost(suffix, tmp_p
         Output(path, SPECS, other, resume=True)
     with pytest.raises(UsageError, match=r"has columns .*resume with the same methods"):
         Output(path, SPECS[:1], FACTS, resume=True)
+    with pytest.raises(UsageError, match=r"has columns .*resume with the same methods and options"):
+        Output(path, SPECS, FACTS, resume=True, crops=True)
     assert path.read_bytes() == before
     assert json.loads(Path(f"{path}.run.json").read_text()) == FACTS
     with Output(path, SPECS, {**FACTS, "context": {"python": "4"}}, resume=True) as output:  # no matter
         assert len(output.done) == len(NAMES)
 
 
-def test_parquet_with_other_columns_is_refused(tmp_path):
-    parquet()
-    path = tmp_path / "table.parquet"
-    write(path, ROWS)
-    with pytest.raises(UsageError, match="has columns"):
-        Output(path, SPECS[:1], FACTS, resume=True)
-    assert len(read(path)) == len(ROWS)
-    assert not Path(f"{path}.part.jsonl").exists()
-
-
 @pytest.mark.parametrize(
     ("suffix", "content"),
     [
-        (".jsonl", b'{"path": "a"\n{"path": "b"}\n'),
-        (".jsonl", b"[1]\n"),
-        (".jsonl", b"7\n"),
-        (".csv", b'path,face,status,score,attn,"vitnt:blocks=0,4,alpha=8"\n"a"b,c\n'),
+        (".csv", 'path,face,status,score,attn,"vitnt:blocks=0,4,alpha=8"\na.jpg,0,ok,50,1,2\n'),
+        (".jsonl", json.dumps({"path": "a", "face": 0, "status": "ok", "score": 50, "attn": 1}) + "\n"),
     ],
 )
-def test_a_table_damaged_in_its_middle_is_a_data_error(suffix, content, tmp_path):
+def test_a_table_of_the_first_version_is_named(suffix, content, tmp_path):
     path = tmp_path / f"table{suffix}"
-    path.write_bytes(content)
-    with pytest.raises(DataError, match="damaged"):
+    path.write_text(content)
+    with pytest.raises(UsageError, match="written by an older version of fiqa"):
         Output(path, SPECS, FACTS, resume=True)
-    assert path.read_bytes() == content
+    assert path.read_text() == content
 
 
-def test_damaged_facts_are_a_data_error(tmp_path):
+@pytest.mark.parametrize("content", ["{", "[]", "[" * 100_000])
+def test_damaged_facts_are_a_data_error(content, tmp_path):
     write(tmp_path / "table.csv", ROWS)
-    (tmp_path / "table.csv.run.json").write_text("{")
+    (tmp_path / "table.csv.run.json").write_text(content)
     with pytest.raises(DataError, match=r"run\.json' is damaged"):
         Output(tmp_path / "table.csv", SPECS, FACTS, resume=True)
+
+
+def test_facts_are_never_half_written(tmp_path, monkeypatch):
+    write(path := tmp_path / "table.csv", ROWS[:1])
+
+    def full_disk(self: Path, text: str, **_: Any) -> None:
+        self.write_bytes(text[: len(text) // 2].encode())
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        Output(path, SPECS, FACTS | {"context": {}}, resume=True)
+    assert json.loads(Path(f"{path}.run.json").read_bytes()) == FACTS
 
 
 # ---------------------------------------------------------------- places that can't be written
@@ -269,12 +260,25 @@ def test_outputs_that_can_t_be(tmp_path, monkeypatch):
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(UsageError, match="is a folder"):
         Output(tmp_path / "folder.csv", SPECS, FACTS)
+    os.symlink("loop.csv", tmp_path / "loop.csv")
+    with pytest.raises(UsageError, match="can't be used: Too many levels of symbolic links"):
+        Output(tmp_path / "loop.csv", SPECS, FACTS)
+    with pytest.raises(UsageError, match="can't be used: File name too long"):
+        Output(tmp_path / f"{'x' * 300}.csv", SPECS, FACTS)
+    os.mkfifo(tmp_path / "pipe.csv")
+    os.symlink("/dev/null", tmp_path / "device.csv")
+    for name in ("pipe.csv", "device.csv"):
+        for resume in (False, True):
+            with pytest.raises(UsageError, match="is a pipe or a device"):
+                Output(tmp_path / name, SPECS, FACTS, resume=resume)
+    before = set(os.listdir(tmp_path))
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtra, match=r"fiqa\[parquet\]"):
         Output(tmp_path / "table.parquet", SPECS, FACTS)
-    assert os.listdir(tmp_path) == ["folder.csv"]
+    assert set(os.listdir(tmp_path)) == before == {"folder.csv", "loop.csv", "pipe.csv", "device.csv"}
 
 
 def test_a_suffix_in_capitals(tmp_path):
     write(tmp_path / "TABLE.CSV", ROWS)
     assert (tmp_path / "TABLE.CSV").read_bytes().startswith(b"path,face")
+    assert write(tmp_path / "TABLE.CSV", ROWS, resume=True).done == set(NAMES)

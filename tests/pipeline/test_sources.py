@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import sys
@@ -131,3 +132,47 @@ def test_suffixes_are_lower_case_and_begin_with_a_dot():
     assert {".jpg", ".png", ".webp", ".heic"} <= SUFFIXES
     assert sources._is_image_name("IMG.JPG")
     assert not sources._is_image_name(".jpg")
+
+
+def test_a_closed_or_unreadable_standard_input_is_said(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(DataError, match="standard input is closed"):
+        expand(["-"])
+
+    class Broken:
+        @property
+        def buffer(self):
+            raise IsADirectoryError(21, "Is a directory")
+
+    monkeypatch.setattr(sys, "stdin", Broken())
+    with pytest.raises(DataError, match="standard input can't be read: Is a directory"):
+        expand(["-"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_a_list_in_utf_16_is_said(encoding, tree):
+    (tree / "list.txt").write_bytes(
+        codecs.BOM_UTF16_BE * (encoding == "utf-16-be") + "b.jpg\n".encode(encoding)
+    )
+    with pytest.raises(DataError, match=r"the list 'list\.txt' is UTF-16 text: save it as UTF-8"):
+        expand(["@list.txt"])
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "²", "@" + "y" * 300])
+def test_a_name_that_can_t_be_is_an_input_like_any_other_or_one_sentence(name, tree):
+    (tree / "list.txt").write_bytes(name.encode() + b"\n" if "\0" not in name else b"x")
+    assert expand(["@list.txt"])
+    if name.startswith("@"):
+        with pytest.raises(DataError, match="can't be read: File name too long"):
+            expand([name])
+    else:
+        assert expand([name]) == [name]
+
+
+def test_what_was_expanded_is_not_expanded_again(tree):
+    from fiqa.pipeline.run import _expanded
+
+    (tree / "@list").write_text("b.jpg")
+    found = expand(["photos/*.jpg", "@list", "nowhere*"])
+    assert _expanded(found) is found
+    assert _expanded(tree / "photos" / "b.jpg") == [str(tree / "photos" / "b.jpg")]

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
 import sys
-import time
-from array import array
-from collections import Counter
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +10,6 @@ import typer
 
 if TYPE_CHECKING:
     from ..scorer import Scorer
-    from ..types import Quality
 
 OK, WRONG_USE, SOME_NOT_SCORED, FAILED, INTERRUPTED = 0, 2, 3, 1, 130
 
@@ -65,58 +59,3 @@ def announce(scorer: Scorer, budget: str | None) -> None:
     if scorer.scored_by is None:
         notes.append("no calibration for this model and method, so no 0–100 score (see 'fiqa calibrate')")
     print(f"fiqa: {'; '.join(notes)}", file=sys.stderr)
-
-
-def with_progress(qualities: Any, total: int) -> Any:
-    """Pass qualities through, with a bar, the rate and the time left on a terminal's stderr."""
-    if not sys.stderr.isatty():
-        yield from qualities
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    text = TextColumn("{task.fields[rate]}")
-    with Progress(
-        BarColumn(),
-        MofNCompleteColumn(),
-        text,
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as bar:
-        task = bar.add_task("", total=total, rate="")
-        for quality in qualities:
-            yield quality
-            if quality.face_index == 0:
-                bar.update(task, advance=1)
-                done, seconds = bar.tasks[0].completed, bar.tasks[0].elapsed or 0
-                bar.update(task, rate=f"{done / seconds:.1f} images/s" if seconds > 1 else "")
-
-
-def with_summary(qualities: Iterable[Quality], most: int = 10) -> Iterator[Quality]:
-    """Pass qualities through; at the end say on stderr why the first ``most`` bad ones have no score.
-
-    The last line counts: images, faces, statuses, the rate, and the median score.
-    """
-    start, n_images = time.perf_counter(), 0
-    reasons: list[str] = []
-    statuses, scores = Counter[str](), array("f")
-    for quality in qualities:
-        yield quality
-        n_images += quality.face_index == 0
-        statuses[quality.status] += 1
-        if quality.score is not None:
-            scores.append(quality.score)
-        if not quality.ok and len(reasons) < most:
-            named = repr(quality.path) in quality.reason
-            reasons.append(quality.reason if named else f"{quality.path}: {quality.reason}")
-    for reason in reasons:
-        say(reason)
-    failed = statuses.total() - statuses["ok"]
-    if failed > len(reasons):
-        say(f"and {failed - len(reasons)} more, each with its status in the table")
-    if n_images:
-        seconds = time.perf_counter() - start
-        counts = ", ".join(f"{n} {status}" for status, n in statuses.most_common())
-        median = f"; median score {statistics.median(scores):.1f}" if scores else ""
-        say(f"{n_images} images in {seconds:.1f} s ({n_images / seconds:.1f} a second): {counts}{median}")

@@ -20,9 +20,8 @@ from .common import (
     Threads,
     announce,
     make_scorer,
-    with_progress,
-    with_summary,
 )
+from .progress import Watch
 from .tables import print_table
 
 
@@ -51,7 +50,8 @@ def explain(
         landmarks=landmarks,
     )
     found = sources.expand(images)
-    qualities = list(with_summary(with_progress(scorer.stream(found), len(found))))
+    with Watch() as watch:
+        qualities = list(watch.each(scorer.stream(found), len(found)))
     page = write_page(qualities, scorer, output)
     print(page)
     if not all(quality.ok for quality in qualities):
@@ -74,7 +74,8 @@ def demo(
         landmarks = example_landmarks()
     scorer = make_scorer(threads=threads, landmarks=landmarks)
     announce(scorer, None)
-    qualities = list(with_summary(scorer.stream(example_paths())))
+    with Watch() as watch:
+        qualities = list(watch.each(scorer.stream(examples := example_paths()), len(examples)))
     print_table(qualities, scorer)
     print(write_page(qualities, scorer, output))
     if not all(quality.ok for quality in qualities):

@@ -6,6 +6,8 @@ import errno
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +15,7 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..errors import FiqaError
-from . import calibrate, datasets, evaluate, explain, models, score, validate
+from . import calibrate, datasets, evaluate, explain, models, process, score, validate
 from .common import FAILED, INTERRUPTED, OK, WRONG_USE, say
 
 # The one place where commands are registered, in the order of the help.
@@ -34,7 +36,8 @@ COMMANDS = (
 # what a full disk, a folder of someone else's or a name that can't be opened looks like
 _CANT_WRITE = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS),
-    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EBADF),
+    *(errno.EEXIST, errno.EBUSY, errno.ETXTBSY, errno.ENXIO, errno.EMFILE, errno.ENFILE),
 )
 
 
@@ -44,28 +47,41 @@ class _Commands(TyperGroup):
     Caught here, since typer itself would end a closed pipe with code 1 and Ctrl-C without a word.
     """
 
+    def make_context(self, *args: Any, **settings: Any) -> Any:
+        with _one_sentence():  # --help is printed here
+            return super().make_context(*args, **settings)
+
     def invoke(self, ctx: Any) -> Any:
-        try:
+        with _one_sentence():
             return super().invoke(ctx)
-        except FiqaError as error:
-            say(str(error))
-            raise typer.Exit(WRONG_USE) from error
-        except BrokenPipeError as error:  # the reader, such as head, has seen enough
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    try:
+        yield
+        sys.stdout.flush()
+    except FiqaError as error:
+        say(str(error))
+        raise typer.Exit(WRONG_USE) from error
+    except BrokenPipeError as error:  # the reader, such as head, has seen enough
+        _abandon_stdout()
+        raise typer.Exit(OK) from error
+    except OSError as error:
+        if error.errno not in _CANT_WRITE:
+            raise
+        where = f" {error.filename!r}" if error.filename else ""
+        say(f"can't write{where}: {error.strerror}; what was written before is kept")
+        try:
+            sys.stdout.flush()
+        except OSError:
             _abandon_stdout()
-            raise typer.Exit(OK) from error
-        except OSError as error:
-            if error.errno not in _CANT_WRITE:
-                raise
-            where = f" {error.filename!r}" if error.filename else ""
-            say(f"can't write{where}: {error.strerror}; what was written before is kept")
-            try:
-                sys.stdout.flush()
-            except OSError:
-                _abandon_stdout()
-            raise typer.Exit(FAILED) from error
-        except KeyboardInterrupt as error:
-            say("stopped; finished rows are kept, go on with --resume")
-            raise typer.Exit(INTERRUPTED) from error
+        raise typer.Exit(FAILED) from error
+    except (
+        KeyboardInterrupt
+    ) as error:  # where no handler of signals is installed: the commands called from Python
+        say("stopped")
+        raise typer.Exit(INTERRUPTED) from error
 
 
 app = typer.Typer(
@@ -97,10 +113,14 @@ for command in COMMANDS:
 
 
 def main() -> None:
-    """Entry point of the script ``fiqa``."""
+    """Run the command line and exit; :mod:`fiqa.__main__` is the entry point, since signals come first."""
     # Pillow's own limit, half of ours and only a warning, need not interrupt a table of scores.
     warnings.filterwarnings("ignore", "Image size .* exceeds limit")
-    app(prog_name="fiqa")
+    try:
+        app(prog_name="fiqa")
+    except SystemExit as end:
+        process.over(end.code if isinstance(end.code, int) else OK)
+        raise
 
 
 def _abandon_stdout() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import UsageError
+from . import process
 from .common import (
     SOME_NOT_SCORED,
     Align,
@@ -21,13 +24,14 @@ from .common import (
     Threads,
     announce,
     make_scorer,
-    with_progress,
-    with_summary,
+    say,
 )
+from .progress import Watch
 from .tables import print_table
 
 if TYPE_CHECKING:
     from ..scorer import Scorer
+    from ..types import Quality
 
 
 def score(
@@ -41,6 +45,9 @@ def score(
         Path | None, typer.Option("--output", "-o", help="Write to .csv, .jsonl or .parquet.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished --output.")] = False,
+    save_crops: Annotated[
+        Path | None, typer.Option("--save-crops", help="Folder for the aligned crop of every scored face.")
+    ] = None,
     all_faces: Annotated[bool, typer.Option("--all-faces", help="Every face, not just the largest.")] = False,
     budget: Budget = None,
     engine: Engine = "auto",
@@ -55,41 +62,64 @@ def score(
 
     Exit code 0: every input was scored; 3: some were not (each has its row and status); 2: wrong use.
     """
-    from ..pipeline import run, sources
-    from ..pipeline.output import Output
+    from ..pipeline import expand
 
-    if resume and output is None:
-        raise typer.BadParameter("--resume needs --output")
-    found = sources.expand(paths)
+    if output is None:
+        _check_stdout(resume, save_crops)
+    found = expand(paths)
     scorer = make_scorer(
         model=model, methods=method, engine=engine, align=align, threads=threads, precision=precision,
         heads=heads, profile=profile, budget=budget, landmarks=landmarks,
     )  # fmt: skip
     announce(scorer, budget)
-    if output is not None:
-        facts = run.facts(scorer, all_faces=all_faces, landmarks=landmarks)
-        with Output(output, scorer.specs, facts, resume=resume, several_rows=all_faces) as table:
-            if table.done:
-                print(f"resuming: {len(table.done)} of {len(found)} images are done", file=sys.stderr)
-            todo = [path for path in found if path not in table.done]
-            qualities = run.score_into(table, scorer, todo, batch_size=batch_size, all_faces=all_faces)
-            for _ in with_summary(with_progress(qualities, len(todo))):
-                pass
-            failed = table.n_failed
+    settings: dict[str, Any] = {"batch_size": batch_size, "all_faces": all_faces}
+    if output is None:
+        n_not_ok = _print(scorer, found, **settings)
     else:
-        qualities = scorer.stream(found, batch_size, all_faces=all_faces)
-        qualities = with_summary(with_progress(qualities, len(found)))
-        failed = print_table(qualities, scorer) if sys.stdout.isatty() else _print_csv(qualities, scorer)
-    if failed:
+        settings |= {"resume": resume, "save_crops": save_crops, "decides": {"landmarks": _digest(landmarks)}}
+        n_not_ok = _write(output, scorer, found, **settings)
+    if n_not_ok:
         raise typer.Exit(SOME_NOT_SCORED)
 
 
-def _print_csv(qualities: Any, scorer: Scorer) -> int:
-    from ..pipeline import rows, sinks
+def _check_stdout(resume: bool, save_crops: Path | None) -> None:
+    for option, given in (("--resume", resume), ("--save-crops", save_crops)):
+        if given:
+            raise typer.BadParameter(f"{option} needs --output")
+    if process.stdout_is_closed():
+        raise UsageError("standard output is closed: name a file with --output")
+
+
+def _digest(landmarks: Path | None) -> str:
+    from ..pipeline.facts import digest
+
+    return digest(landmarks.read_bytes()) if landmarks else ""
+
+
+def _write(output: Path, scorer: Scorer, found: list[str], **settings: Any) -> int:
+    from ..pipeline import score_to
+
+    with process.advice("finished rows are kept, go on with --resume"), Watch() as watch:
+        return score_to(output, scorer, found, progress=watch, remark=say, **settings).n_not_ok
+
+
+def _print(scorer: Scorer, found: list[str], *, batch_size: int, all_faces: bool) -> int:
+    from ..pipeline.run import open_all
+
+    open_all(scorer, found, batch_size)
+    with Watch() as watch:
+        qualities = watch.each(scorer.stream(found, batch_size, all_faces=all_faces, keep=()), len(found))
+        return print_table(qualities, scorer) if sys.stdout.isatty() else _print_csv(qualities, scorer)
+
+
+def _print_csv(qualities: Iterable[Quality], scorer: Scorer) -> int:
+    from ..pipeline.rows import columns, row
+    from ..pipeline.sinks import CsvSink
 
     sys.stdout.reconfigure(errors="surrogateescape", newline="")  # type: ignore[union-attr]
-    table, failed = sinks.CsvSink(sys.stdout, rows.columns(scorer.specs)), 0
+    of, n_not_ok = columns(scorer.specs), 0
+    table = CsvSink(sys.stdout, of)
     for quality in qualities:
-        table.write(rows.row(quality, scorer.specs))
-        failed += not quality.ok
-    return failed
+        table.write(row(quality, of))
+        n_not_ok += not quality.ok
+    return n_not_ok

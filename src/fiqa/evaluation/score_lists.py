@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .. import specs
 from ..errors import DataError
+from ..pipeline.sinks import unescaped
 from .datasets._common import shortened
 
 __all__ = ["ListedScores", "choose_column", "read_scores"]
@@ -96,12 +97,13 @@ def _scores(file: str, table: Iterator[list[str]], column: str) -> dict[str, flo
     if not header:
         raise DataError(f"the scores {file!r} are empty: give a CSV path,score")
     scores: dict[str, float] = {}
-    face = None
+    face, is_ours = None, False
     if "path" in header:
         if column not in header:
             raise DataError(f"{file} has no column {column!r}; it has: {shortened(', '.join(header))}")
         at = (header.index("path"), header.index(column))
         face = header.index("face") if "face" in header else None
+        is_ours = "status" in header  # then no spreadsheet runs the paths, see ``unescaped``
     elif len(header) == 2 and header[1] and _score(header[1]) is not None:
         at = (0, 1)
         scores[_path(header[0])] = _score(header[1]) or 0.0
@@ -112,7 +114,8 @@ def _scores(file: str, table: Iterator[list[str]], column: str) -> dict[str, flo
             raise DataError(f"{file}, line {line} has {len(row)} fields: expected path and {column}")
         if face is not None and len(row) > face and row[face] not in ("", "0"):
             continue  # the largest face stands for an image
-        image, score = _path(row[at[0]]), _score(row[at[1]])
+        path = unescaped(row[at[0]]) if is_ours else row[at[0]]
+        image, score = _path(path), _score(row[at[1]])
         if score is None:
             raise DataError(
                 f"{file}, line {line}: the score of {shortened(image)!r} is {shortened(row[at[1]])!r}; "

@@ -73,6 +73,14 @@ class DetectorSource:
         detector = "default" if self._detector is None else repr(self._detector)
         return f"DetectorSource({detector}, rotate={self.rotate!r})"
 
+    def open(self) -> None:
+        """Open the detector now rather than at the first image.
+
+        Raises:
+            MissingExtra: the default detector is not installed.
+        """
+        self._opened()
+
     def faces(self, pixels: ImageArray, path: str | None = None) -> list[Face]:
         """Faces in ``pixels`` (H, W, 3) uint8 RGB, the largest first; [] if there is none.
 

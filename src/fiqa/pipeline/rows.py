@@ -1,30 +1,113 @@
-"""A quality in → a row of the result table out."""
+"""A quality in → a row of the result table out: the one place that says which columns there are."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from ..types import Quality
-
-FIXED_COLUMNS = ("path", "face", "status", "score")
-
+from ..errors import UsageError
+from ..types import Face, Quality
+from .crops import crop_name
 
 Row = dict[str, Any]
+Kind = Literal["text", "whole", "number", "numbers", "points"]
 
 
-def columns(specs: Sequence[str]) -> tuple[str, ...]:
-    """The table's columns: path, face, status, score, then one a method spec."""
-    return (*FIXED_COLUMNS, *specs)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of the result table.
+
+    Attributes:
+        name: its header.
+        kind: ``text``, ``whole`` (a whole number), ``number``, ``numbers`` (a list of them) or ``points`` (a
+            list of x, y).
+        of: quality → the value, JSON-safe; None where there is none.
+        in_csv: whether CSV has it too, beside JSON lines and Parquet.
+    """
+
+    name: str
+    kind: Kind
+    of: Callable[[Quality], Any]
+    in_csv: bool = True
 
 
-def row(quality: Quality, specs: Sequence[str]) -> Row:
-    """One table row. ``face`` counts an image's faces from 0; numbers are rounded the same in all formats."""
-    ok = quality.ok
-    values: Row = {
-        "path": quality.path or "",
-        "face": quality.face_index if ok else None,
-        "status": quality.status,
-        "score": None if quality.score is None else round(quality.score, 2),
-    }
-    return values | {spec: float(f"{quality.raw[spec]:.6g}") if ok else None for spec in specs}
+def columns(specs: Sequence[str], *, crops: bool = False) -> tuple[Column, ...]:
+    """The table's columns, in order; CSV leaves out the last, lists among them.
+
+    Args:
+        specs: the method specs, a column each.
+        crops: whether crops are saved, so that a column states their names.
+
+    Raises:
+        UsageError: a method has the name of another column.
+    """
+    found = (
+        Column(name="path", kind="text", of=lambda quality: quality.path or ""),
+        Column(name="face", kind="whole", of=_face_number),
+        Column(name="status", kind="text", of=lambda quality: quality.status),
+        Column(name="score", kind="number", of=lambda quality: _rounded(quality.score, 2)),
+        *(_method(spec) for spec in specs),
+        *(_side(name, place) for place, name in enumerate(("left", "top", "right", "bottom"))),
+        _of_face("confidence", "number", lambda face: _rounded(face.confidence, 4)),
+        _of_face("eye_distance", "number", lambda face: _rounded(face.eye_distance, 2)),
+        _of_face("rotation", "whole", lambda face: getattr(face, "rotation", 0)),
+        Column(name="reason", kind="text", of=lambda quality: quality.reason),
+        *([Column(name="crop", kind="text", of=_crop)] if crops else ()),
+        _of_face("box", "numbers", lambda face: [_rounded(side, 2) for side in face.box], in_csv=False),
+        _of_face("landmarks", "points", _landmarks, in_csv=False),
+        Column(name="scored_by", kind="text", of=lambda quality: quality.scored_by, in_csv=False),
+    )
+    names = [column.name for column in found]
+    for spec in specs:
+        if names.count(spec) > 1:
+            raise UsageError(f"a method can't be called {spec!r}: the table has a column of that name")
+    return found
+
+
+def row(quality: Quality, of: Sequence[Column]) -> Row:
+    """One table row: column name → value. Numbers are rounded the same in all formats."""
+    return {column.name: column.of(quality) for column in of}
+
+
+def _method(spec: str) -> Column:
+    def value(quality: Quality) -> float | None:
+        return _significant(quality.raw.get(spec)) if quality.ok else None
+
+    return Column(name=spec, kind="number", of=value)
+
+
+def _of_face(name: str, kind: Kind, of: Callable[[Face], Any], *, in_csv: bool = True) -> Column:
+    """A column that is empty where the input was a crop already, or where there is no face."""
+
+    def value(quality: Quality) -> Any:
+        return None if quality.face is None else of(quality.face)
+
+    return Column(name=name, kind=kind, of=value, in_csv=in_csv)
+
+
+def _side(name: str, place: int) -> Column:
+    return _of_face(name, "number", lambda face: _rounded(face.box[place], 2))
+
+
+def _face_number(quality: Quality) -> int | None:
+    """Counts the faces of an image from 0."""
+    return quality.face_index if quality.ok or quality.face is not None else None
+
+
+def _crop(quality: Quality) -> str | None:
+    return crop_name(quality.path, quality.face_index) if quality.ok else None
+
+
+def _landmarks(face: Face) -> list[list[float | None]]:
+    return [[_rounded(value, 2) for value in point] for point in face.landmarks.tolist()]
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    """JSON has no NaN and no infinity: such a value is none."""
+    return None if value is None or not math.isfinite(value) else round(float(value), digits)
+
+
+def _significant(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")

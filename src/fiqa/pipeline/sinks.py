@@ -1,41 +1,129 @@
-"""Rows in → CSV or JSON lines out."""
+"""Rows in → CSV, JSON lines or Parquet out."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Sequence
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, TextIO
 
-from .rows import Row
+from .rows import Column, Row
+
+_RUNS = re.compile(r"'*[=+\-@\t\r]")  # how text begins that a spreadsheet takes for a formula
+_BATCH = 65536  # rows of Parquet that are held at a time
+
+
+def escaped(text: str) -> str:
+    """Text as a cell of CSV that no spreadsheet runs: ``=1+1`` becomes ``'=1+1``; see :func:`unescaped`."""
+    return f"'{text}" if _RUNS.match(text) else text
+
+
+def unescaped(cell: str) -> str:
+    """The inverse of :func:`escaped`.
+
+    >>> [unescaped(escaped(text)) for text in ("=1+1", "'=1+1", "'tis.jpg", "-1.jpg")]
+    ['=1+1', "'=1+1", "'tis.jpg", '-1.jpg']
+    """
+    return cell[1:] if cell.startswith("'") and _RUNS.match(cell) else cell
 
 
 class CsvSink:
     """RFC 4180 CSV with a header; absent values are empty, undecodable bytes of a path are kept."""
 
-    def __init__(self, file: TextIO, header: Sequence[str], *, write_header: bool = True) -> None:
-        self._file, self._columns = file, tuple(header)
+    def __init__(self, file: TextIO, columns: Sequence[Column], *, write_header: bool = True) -> None:
+        self._file = file
+        self._columns = [column for column in columns if column.in_csv]
         if write_header:
-            self._write_row(self._columns)
+            self._write([column.name for column in self._columns])
 
     def write(self, values: Row) -> None:
-        self._write_row(["" if values[name] is None else values[name] for name in self._columns])
+        """Append one row and hand it to the operating system at once."""
+        self._write([_cell(values[column.name], column) for column in self._columns])
 
-    def _write_row(self, fields: Sequence[Any]) -> None:
+    def _write(self, cells: Sequence[Any]) -> None:
         line = io.StringIO()  # csv quotes \r in a path only where \r belongs to the line end
-        csv.writer(line, lineterminator="\r\n").writerow(fields)
+        csv.writer(line, lineterminator="\r\n").writerow(cells)
         self._file.write(line.getvalue().removesuffix("\r\n") + "\n")
         self._file.flush()
+
+
+def _cell(value: Any, column: Column) -> Any:
+    if value is None:
+        return ""
+    return escaped(value) if column.kind == "text" else value
 
 
 class JsonlSink:
     """One JSON object a line; absent values are null."""
 
-    def __init__(self, file: TextIO, header: Sequence[str], *, write_header: bool = True) -> None:
+    def __init__(self, file: TextIO, columns: Sequence[Column], *, write_header: bool = True) -> None:
         self._file = file
-        self._columns = tuple(header)
+        self._names = [column.name for column in columns]
 
     def write(self, values: Row) -> None:
-        self._file.write(json.dumps({name: values[name] for name in self._columns}) + "\n")
+        """Append one row and hand it to the operating system at once."""
+        line = json.dumps({name: values[name] for name in self._names}, allow_nan=False)
+        self._file.write(line + "\n")
         self._file.flush()
+
+
+def write_parquet(path: Path, rows: Iterable[Row], columns: Sequence[Column]) -> None:
+    """Write a whole Parquet file, in one step: a kill leaves the file of before."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema, texts = _schema(columns), [column.name for column in columns if column.kind == "text"]
+    temporary = Path(f"{path}.part")
+    with pq.ParquetWriter(temporary, schema) as writer:
+        source = iter(rows)
+        while chunk := [values for _, values in zip(range(_BATCH), source, strict=False)]:
+            for values in chunk:
+                for name in texts:
+                    values[name] = _to_utf8(values[name])
+            writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
+    temporary.replace(path)
+
+
+def read_parquet(path: Path, columns: Sequence[Column]) -> Iterable[Row]:
+    """The rows of a Parquet file, a batch held at a time."""
+    import pyarrow.parquet as pq
+
+    texts = [column.name for column in columns if column.kind == "text"]
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches():
+            for values in batch.to_pylist():
+                yield values | {name: _from_utf8(values[name]) for name in texts}
+
+
+def parquet_names(path: Path) -> list[str]:
+    """The names of a Parquet file's columns."""
+    import pyarrow.parquet as pq
+
+    return list(pq.read_schema(path).names)
+
+
+def _schema(columns: Sequence[Column]) -> Any:
+    import pyarrow as pa
+
+    number = pa.float64()
+    types = {
+        "text": pa.string(),
+        "whole": pa.int32(),
+        "number": number,
+        "numbers": pa.list_(number),
+        "points": pa.list_(pa.list_(number)),
+    }
+    return pa.schema([(column.name, types[column.kind]) for column in columns])
+
+
+def _to_utf8(text: str | None) -> str | None:
+    r"""Text as Parquet can hold it: it is UTF-8 there, so a byte of a path that is none becomes ``\xNN``."""
+    return None if text is None else os.fsencode(text).decode("utf-8", "backslashreplace")
+
+
+def _from_utf8(text: str | None) -> str | None:
+    return text and re.sub(r"\\x([89a-f][0-9a-f])", lambda match: chr(0xDC00 + int(match[1], 16)), text)

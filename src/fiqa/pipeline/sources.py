@@ -15,6 +15,10 @@ _FORMATS = "jpg jpeg jpe jfif png webp bmp tif tiff gif jp2 ppm pgm pbm pnm avif
 SUFFIXES = frozenset(f".{name}" for name in _FORMATS.split())
 
 
+class Images(list[str]):
+    """Paths of images as :func:`expand` gives them: there is nothing left in them to expand."""
+
+
 def expand(inputs: Iterable[str | os.PathLike[str]]) -> list[str]:
     """Image paths of ``inputs``, in order, each once.
 
@@ -30,7 +34,7 @@ def expand(inputs: Iterable[str | os.PathLike[str]]) -> list[str]:
     """
     names = [os.fspath(item) for item in inputs]
     parts = [(item, list(_expand_one(item))) for item in names]
-    found = list(dict.fromkeys(path for item, paths in parts for path in paths or _itself(item)))
+    found = Images(dict.fromkeys(path for item, paths in parts for path in paths or _itself(item)))
     if not any(paths for _, paths in parts):
         what = ", ".join(repr(item) for item in names) or "no path"
         raise UsageError(f"no images in {what}: images end in {' '.join(sorted(SUFFIXES))}")
@@ -39,9 +43,9 @@ def expand(inputs: Iterable[str | os.PathLike[str]]) -> list[str]:
 
 def _expand_one(item: str) -> Iterator[str]:
     if item == "-":
-        yield from _split(sys.stdin.buffer.read())
+        yield from _split(_read_stdin(), "standard input")
     elif item.startswith("@") and not os.path.exists(item):
-        yield from _split(_read(item[1:]))
+        yield from _split(_read(item[1:]), f"the list {item[1:]!r}")
     elif os.path.isdir(item):
         yield from _below(item)
     elif not os.path.lexists(item) and glob.has_magic(item):
@@ -75,11 +79,26 @@ def _read(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
             return file.read()
+    except (OSError, ValueError) as error:
+        raise DataError(f"the list {path!r} can't be read: {_cause(error)}") from error
+
+
+def _read_stdin() -> bytes:
+    if sys.stdin is None:
+        raise DataError("standard input is closed: give the list as @FILE")
+    try:
+        return sys.stdin.buffer.read()
     except OSError as error:
-        raise DataError(f"the list {path!r} can't be read: {error.strerror}") from error
+        raise DataError(f"standard input can't be read: {_cause(error)}") from error
 
 
-def _split(data: bytes) -> Iterator[str]:
+def _cause(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _split(data: bytes, name: str) -> Iterator[str]:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and b"\0" in data[:4]:
+        raise DataError(f"{name} is UTF-16 text: save it as UTF-8")
     data = data.removeprefix(codecs.BOM_UTF8)
     lines = data.split(b"\0") if b"\0" in data else data.splitlines()
     return (os.fsdecode(line) for line in lines if line)

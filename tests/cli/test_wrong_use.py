@@ -1,0 +1,43 @@
+"""What a user can get wrong: one sentence, exit code 2, and nothing is written."""
+
+from __future__ import annotations
+
+import pytest
+from tests.cli.runs import ONE, fiqa, message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["{empty}"], "no images in"),
+        (["-"], "no images in '-'"),
+        (["@nowhere.txt"], "the list 'nowhere.txt' can't be read"),
+        (["{crop}", "-m", "vitt"], "no method 'vitt'. Did you mean 'vitnt'?"),
+        (["{crop}", "-m", "vitnt:alpha=x"], "alpha of vitnt must be a number, but got 'x'"),
+        (["{crop}", "--model", "defualt"], "no model 'defualt'. Did you mean 'default'?"),
+        (["{crop}", "--model", "no/such.onnx"], "no model at 'no/such.onnx'"),
+        (["{crop}", "--engine", "onnx"], "no engine 'onnx'. Did you mean 'onnxruntime'?"),
+        (["{crop}", "--align", "maybe"], "align must be one of auto, none, detect"),
+        (["{crop}", "--budget", "fast"], "a budget is a share, GFLOPs or milliseconds"),
+        (["{crop}", "--precision", "fp64"], "precision of"),
+        (["{crop}", "--profile", "nowhere.json"], "nowhere.json"),
+        (["{crop}", "--landmarks", "nowhere.csv"], "nowhere.csv"),
+        (["{crop}", "-o", "table.txt"], "no output format '.txt'"),
+        (["{crop}", "-o", "no/such/table.csv"], "a folder that does not exist"),
+        (["{crop}", "-o", "{crop}/table.csv"], "a folder that does not exist"),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_code_2(arguments, says, many, tmp_path):
+    (tmp_path / "empty").mkdir()
+    filled = [a.format(empty=tmp_path / "empty", crop=many / "00000.png") for a in arguments]
+    engine = () if "--engine" in filled else ONE
+    done = fiqa("score", *filled, *engine, expect=2, input=b"", cwd=tmp_path)
+    assert says in message(done)
+    assert done.stdout == b""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["score"], ["score", "a.jpg", "--resume"], ["scoer"], ["score", "--x"]]
+)
+def test_wrong_words_are_code_2_with_the_usage(arguments):
+    assert b"Usage: fiqa" in fiqa(*arguments, expect=2).stderr
