@@ -21,6 +21,9 @@ package: .venv/package.stamp  ## wheel and sdist, the wheel tried in an environm
 	$(BIN)/python tools/check_package.py
 	touch $@
 
+test-images: .venv/dev.stamp  ## 2,000 mutated images in place of the 150 of an ordinary test run
+	FIQA_TEST_IMAGES=2000 OMP_NUM_THREADS=1 $(BIN)/pytest tests/images/test_mutations.py
+
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
 

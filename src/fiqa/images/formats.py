@@ -11,6 +11,7 @@ from PIL import Image
 
 from ..errors import ImageError, MissingExtra, require
 from .limits import Limits
+from .outline import Outline
 
 # Photographs only: some of Pillow's other readers start programs (EPS) or look at nothing but the name.
 FORMATS = (*("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "HEIF", "AVIF", "TGA"),)
@@ -85,6 +86,12 @@ def bytes_needed(image: Image.Image, kind: str, *, passes: int = 1) -> int:
     if passes > 1:
         a_pixel += 6  # a progressive JPEG is held whole, in 16-bit coefficients
     return image.width * image.height * a_pixel + _tile_pixels(image) * 8
+
+
+def bytes_to_compare(found: Outline) -> int:
+    """Bytes that it takes to tell what is missing of a JPEG: it is decoded twice, as grey."""
+    width, height = found.size
+    return 2 * width * height * (7 if found.passes > 1 else 1) + 4 * found.n_bytes
 
 
 def check_size(width: int, height: int, name: str, limits: Limits) -> None:

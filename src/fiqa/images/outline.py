@@ -101,7 +101,8 @@ def _jpeg(file: BinaryIO, n_bytes: int, most_parts: int) -> Outline | None:
             _, height, width = struct.unpack(">BHH", file.read(5))
             out.size = (width, height)
         # JFIF and Adobe say how colours are stored; all other notes and comments are left out
-        if not (0xE0 <= marker <= 0xEF or marker == 0xFE) or data.startswith((b"JFIF", b"Adobe")):
+        says_colours = data.startswith((b"JFIF", b"Adobe")) and len(data) >= 12
+        if says_colours or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
             out.keep(offset, 2 + length)
         file.seek(offset + 2 + length)
     return None

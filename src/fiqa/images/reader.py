@@ -22,6 +22,7 @@ from .limits import Limits, shared
 from .outline import Outline, orientation_of, outline
 from .picture import Picture
 from .pixels import check_array, from_array, from_image
+from .truncation import END_OF_IMAGE, missing_share
 
 # What Pillow's readers raise on damaged bytes; files of every format, cut and flipped, show most of it.
 DAMAGED = (
@@ -92,7 +93,7 @@ def read(source: Any, *, limits: Limits | None = None, at_least: int | None = No
     if isinstance(source, Image.Image):
         return _from_pillow(source, limits)
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return Reading(source, "the given bytes", limits, at_least).read()
+        return Reading(source, "the given image", limits, at_least).read()
     if isinstance(source, (str, os.PathLike)):
         path = os.fsdecode(source)
         return Reading(path, repr(path), limits, at_least).read()  # repr escapes newlines, undecodable bytes
@@ -140,6 +141,8 @@ class Reading:
             return self._from_file(io.BytesIO(data), len(data))
         except MemoryError as error:
             raise ImageError("failed", f"there was not enough memory to read {self.name}") from error
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # of a frame
+            raise ImageError("too_large", f"{self.name} is too large: {_reason(error)}") from error
         except DAMAGED as error:
             if "out of memory" in str(error):  # so says Pillow of its decoders
                 raise ImageError("failed", f"there was not enough memory to read {self.name}") from error
@@ -150,7 +153,7 @@ class Reading:
             most = f"at most {self.limits.max_bytes:,} are read"
             raise ImageError("too_large", f"{self.name} has {n_bytes:,} bytes, and {most}; raise the limit")
         kind = self._kind(file, n_bytes)
-        found = self._outline(kind, file, n_bytes)
+        found = self._outline(kind, file, n_bytes)  # None: of another format, or not as it should be
         pixels = None
         if found is not None:
             formats.check_size(*found.size, self.name, self.limits)
@@ -163,8 +166,25 @@ class Reading:
             return self._decode(kind, formats.open_as(kind, file, self.name), file)
         with self._hold(2 * found.n_bytes):
             body = io.BytesIO(found.read(file))
-        with body:
+        try:
             return self._decode(kind, formats.open_as(kind, body, self.name), body, found)
+        except OSError as error:
+            if not (self.limits.tolerant and kind == "JPEG" and "truncated" in str(error)):
+                raise
+        remark = self._remark(body, found)
+        body.seek(0, io.SEEK_END)
+        body.write(END_OF_IMAGE)
+        picture = self._decode(kind, formats.open_as(kind, body, self.name), body, found)
+        return replace(picture, remark=remark)
+
+    def _remark(self, body: BinaryIO, found: Outline) -> str:
+        """How much is missing of a truncated JPEG; ImageError if it is all."""
+        with self._hold(formats.bytes_to_compare(found)):
+            missing = missing_share(body)
+        if missing == 1:
+            raise ImageError("unreadable", f"{self.name} is truncated before its first row of pixels")
+        how = "missing" if found.passes == 1 else "missing or coarse"
+        return f"{self.name} is truncated: the lower {missing:.0%} of the picture is {how}"
 
     def _kind(self, file: BinaryIO, n_bytes: int) -> str:
         head = file.read(formats.HEAD)

@@ -44,6 +44,9 @@ def read_outside(
         return Reading(source, name, limits, at_least, outside=False).read()
     try:
         worker = _idle.pop()
+        while not worker.alive:  # somebody has ended it
+            worker.close()
+            worker = _idle.pop()
     except IndexError:
         worker = _start(name)
     try:
@@ -85,6 +88,16 @@ class Worker:
         assert process.stdout is not None
         self._process, self._requests, self._answers = process, process.stdin, process.stdout
         self.ready = True
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
 
     def read(self, source: Any, name: str, limits: Limits, at_least: int | None) -> Picture:
         """One picture; ImageError as of :func:`read_outside`."""
