@@ -84,3 +84,19 @@ def test_an_unknown_name_is_answered_with_the_nearest(registry):
         registry.find("gest")
     with pytest.raises(KeyError):
         registry["gest"]
+
+
+def test_an_object_with_the_name_of_another_is_refused():
+    from fiqa.evaluation.datasets import DATASETS, Dataset, DatasetInfo
+
+    mine = DatasetInfo(
+        name="lfw",
+        title="mine",
+        needs=("a file",),
+        source="-",
+        comparisons="-",
+        read=lambda path: Dataset("x", [], ()),
+    )
+    with pytest.raises(UsageError, match="data set 'lfw'"):
+        DATASETS.register(mine)
+    assert DATASETS.register(DATASETS["lfw"]) is DATASETS["lfw"]

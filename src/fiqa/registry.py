@@ -19,7 +19,8 @@ from .errors import DataError, UsageError, unknown
 class Named(Protocol):
     """Whatever a registry holds: a class or an object with the name that users write."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
 
 T = TypeVar("T", bound=Named)
@@ -49,7 +50,8 @@ class Registry(Mapping[str, T], Generic[T]):
         """
         with self._lock:
             other = self._things.get(thing.name)
-            if other is not None and _place(other) != _place(thing):
+            again = other is thing or (isinstance(thing, type) and _place(other) == _place(thing))
+            if other is not None and not again:
                 raise UsageError(
                     f"the {self.kind} {thing.name!r} of {_place(thing)} must have a name of its own, "
                     f"but {_place(other)} has it"

@@ -8,20 +8,25 @@ import subprocess
 import sys
 import tarfile
 import zlib
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from fiqa import specs
 from fiqa.errors import CheckpointMismatch, DataError, UnknownName, UsageError
 from fiqa.evaluation.datasets import read_pairs
 from fiqa.evaluation.metrics.verification import cosine_similarity
 from fiqa.evaluation.recognizers import (
+    RECOGNIZERS,
     FlipFusion,
     OnnxNetwork,
     OnnxRecognizer,
     Preprocess,
+    RecognizerSpec,
     VectorCache,
     open_recognizer,
     preprocess_named,
@@ -480,12 +485,39 @@ def test_specs(tmp_path: Path) -> None:
     np.testing.assert_allclose(recognizer.embed(crops), -crops.mean((1, 2))[:, ::-1] / 255, atol=1e-4)
     for spec, message in (
         (f"{path}:preproces=unit", "Did you mean 'preprocess'"),
-        (f"{path}:flip=1", "'yes' or 'no'"),
+        (f"{path}:flip=1", "must be one of yes, no"),
         (f"{path}:family=arcface", "no option of"),
         ("photo.jpg", r"photo\.jpg is no recogniser"),
     ):
         with pytest.raises(UsageError, match=message):
             open_recognizer(spec)
+
+
+def test_a_kind_of_recogniser_of_ones_own(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(RECOGNIZERS, "_things", dict(RECOGNIZERS))
+
+    class Constant:
+        def __init__(self, path: str, size: int) -> None:
+            self.name, self.identity, self._size = Path(path).stem, f"constant:{size}", size
+
+        def embed(self, crops: np.ndarray) -> np.ndarray:
+            return np.ones((len(crops), self._size), np.float32)
+
+    @RECOGNIZERS.register
+    @dataclass(frozen=True, kw_only=True)
+    class ConstantFile(RecognizerSpec):
+        name: ClassVar[str] = "constant"
+        suffixes: ClassVar[tuple[str, ...]] = (".const",)
+        size: int = specs.option(4, read=specs.whole, expects="a whole number")
+
+        def open(self, path: str, *, device: str = "auto", threads: int | None = None) -> Constant:
+            return Constant(path, self.size)
+
+    found = open_recognizer(f"{tmp_path}/a,b:c.const:size=3,name=mine")
+    assert (found.name, found.embed(random_crops(2)).shape) == ("mine", (2, 3))
+    assert open_recognizer(f"{tmp_path}/a,b:c.const").name == "a,b:c"
+    with pytest.raises(UsageError, match=r"expected a file of .*\.const"):
+        open_recognizer("photo.jpg")
 
 
 def test_torch_is_imported_only_when_used() -> None:

@@ -6,12 +6,15 @@ import importlib.util
 import itertools
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from fiqa import specs
 from fiqa.errors import DataError, UnknownName, UsageError
 from fiqa.evaluation.recognizers import OnnxRecognizer
 from fiqa.evaluation.rivals import (
@@ -22,6 +25,7 @@ from fiqa.evaluation.rivals import (
     GraFIQs,
     MirrorConsistency,
     OnnxQuality,
+    RivalSpec,
     Sharpness,
     dropout_agreement,
     open_rival,
@@ -261,7 +265,6 @@ def test_registry_is_complete() -> None:
         assert info.passes >= 0
         assert info.source
         assert info.licence
-        assert (info.build is None) == (info.needs == "faces")
     np.testing.assert_array_equal(
         open_rival("sharpness").score_crops(random_crops(2)), Sharpness().score_crops(random_crops(2))
     )
@@ -280,15 +283,15 @@ def test_the_default_detector_sees_no_face_in_noise() -> None:
     [
         ("sharpnes", UnknownName, "Did you mean 'sharpness'"),
         ("face-size", UsageError, "not on crops"),
-        ("sharpness:radius=2", UsageError, "has no options"),
+        ("sharpness:radius=2", UnknownName, "no option of sharpness 'radius'"),
         ("mirror", UsageError, "write 'mirror:model=FILE'"),
         ("mirror:model", UsageError, "must be option=value, but got 'model'"),
         ("ser-fiq:model=a.onnx", UsageError, "cannot be looked into"),
-        ("ser-fiq:model=a.pt,m=ten", UsageError, "m must be a number"),
+        ("ser-fiq:model=a.pt,m=ten", UsageError, "m of ser-fiq must be a whole number"),
         ("grafiqs:model=a.pt,family=arcface,flip=yes", UsageError, "flip=yes does not go"),
         ("grafiqs:model=a.pt", UsageError, "needs its family"),
         ("onnx:model=a.onnx,sign=2", UsageError, "1 or -1"),
-        ("onnx:model=a.onnx,size=2", UnknownName, "no option 'size'"),
+        ("onnx:model=a.onnx,size=2", UnknownName, "no option of onnx 'size'"),
         ("onnx:model=a.onnx", DataError, r"a\.onnx cannot be read"),
     ],
 )
@@ -306,3 +309,46 @@ def test_a_rival_must_run_its_network(tmp_path: Path) -> None:
 def test_torch_is_imported_only_when_used() -> None:
     code = "import sys, fiqa.evaluation.rivals; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_rival_of_ones_own_is_a_dataclass_and_a_double_name_is_refused(monkeypatch) -> None:
+    monkeypatch.setattr(RIVALS, "_things", dict(RIVALS))
+
+    @RIVALS.register
+    @dataclass(frozen=True, kw_only=True)
+    class Brightness(RivalSpec):
+        name: ClassVar[str] = "brightness"
+        passes: ClassVar[float] = 0
+        gain: float = specs.option(1.0, read=specs.number, expects="a number")
+
+        def open(self) -> Opened:
+            return Opened(self.gain)
+
+    class Opened:
+        name, passes = "brightness", 0
+
+        def __init__(self, gain: float) -> None:
+            self.gain, self.identity = gain, f"brightness:{gain}"
+
+        def score_crops(self, crops: np.ndarray) -> np.ndarray:
+            return self.gain * crops.mean((1, 2, 3))
+
+    crops = random_crops(2)
+    rival = open_rival("brightness:gain=2,name=light")
+    assert rival.name == "light"
+    np.testing.assert_allclose(rival.score_crops(crops), 2 * crops.mean((1, 2, 3)))
+    with pytest.raises(UsageError, match="gain of brightness must be a number, but got '١'"):
+        open_rival("brightness:gain=١")
+    assert Brightness.options() == ("gain=1.0",)
+
+    with pytest.raises(UsageError, match=r"rival 'mirror' .* must have a name of its own"):
+
+        @RIVALS.register
+        class Other(RivalSpec):
+            name = "mirror"
+
+
+@pytest.mark.parametrize("name", RIVALS)
+def test_every_rival_lists_its_options_or_needs_none(name: str) -> None:
+    kind = RIVALS[name]
+    assert ("model" in kind.options()) == (kind.needs not in ("nothing", "faces"))

@@ -41,7 +41,7 @@ def methods() -> None:
     for rival in sorted(RIVALS.values(), key=lambda rival: rival.name):
         if rival.name not in CROP_MEASURES:
             what = f"{rival.summary}; in evaluate only; needs {rival.needs}"
-            table.add_row(rival.name, " ".join(rival.options), f"{rival.passes:g}", what, rival.source)
+            table.add_row(rival.name, " ".join(rival.options()), f"{rival.passes:g}", what, rival.source)
     console.print(table)
     for said in METHODS.broken.values():
         say(said)

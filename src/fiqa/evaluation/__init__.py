@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     )
     from .pairing import Pairing, pairing_of
     from .profiles import calibrate, fit_percentiles, fit_profile
-    from .recognizers import PrecomputedEmbeddings, VectorCache, open_recognizer
+    from .recognizers import RECOGNIZERS, PrecomputedEmbeddings, VectorCache, open_recognizer
     from .report import write_report, write_validation
     from .results import Evaluation, Settings
     from .rivals import RIVALS, open_rival
@@ -59,7 +59,7 @@ _HOMES = {
     ],
     "pairing": ["Pairing", "pairing_of"],
     "profiles": ["calibrate", "fit_percentiles", "fit_profile"],
-    "recognizers": ["PrecomputedEmbeddings", "VectorCache", "open_recognizer"],
+    "recognizers": ["RECOGNIZERS", "PrecomputedEmbeddings", "VectorCache", "open_recognizer"],
     "report": ["write_report", "write_validation"],
     "results": ["Evaluation", "Settings"],
     "rivals": ["RIVALS", "open_rival"],
@@ -69,6 +69,7 @@ _HOMES = {
 
 __all__ = [
     "DATASETS",
+    "RECOGNIZERS",
     "RIVALS",
     "Comparisons",
     "Curve",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ... import specs
-from ...errors import unknown
+from ...registry import Registry
 from .folders import read_adience, read_folder, read_synfiqa
 from .ijbc import read_ijbc
 from .insightface import read_bin
@@ -20,7 +20,7 @@ _INSIGHTFACE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetInfo:
     """One benchmark.
 
@@ -53,110 +53,133 @@ def _pair_folder(path: Path, name: str) -> Dataset:
 
 
 _ALL = "all against all"
-DATASETS: dict[str, DatasetInfo] = {
-    info.name: info
-    for info in (
-        DatasetInfo(
-            "lfw",
-            "Labeled Faces in the Wild: unconstrained web photos",
-            (_BIN.format("lfw"), "folder NAME/NAME_0001.jpg with pairs.txt"),
-            "vis-www.cs.umass.edu/lfw; " + _INSIGHTFACE,
-            "3,000 / 3,000",
-            _bin_or(_pair_folder, "lfw"),
-        ),
-        DatasetInfo(
-            "agedb-30",
-            "AgeDB: mated pairs 30 years apart",
-            (_BIN.format("agedb_30"), "folder NAME/NAME_0001.jpg with pairs.txt"),
-            "ibug.doc.ic.ac.uk/resources/agedb; " + _INSIGHTFACE,
-            "3,000 / 3,000",
-            _bin_or(_pair_folder, "agedb-30"),
-        ),
-        DatasetInfo(
-            "cfp-fp",
-            "Celebrities in Frontal-Profile: frontal against profile",
-            (
-                _BIN.format("cfp_fp"),
-                "folder with Protocol/ (Pair_list_F.txt, Pair_list_P.txt, Split/FP) and Data/",
-            ),
-            "www.cfpw.io; " + _INSIGHTFACE,
-            "3,500 / 3,500",
-            _bin_or(lambda path, name: read_cfp(path, "FP", name), "cfp-fp"),
-        ),
-        DatasetInfo(
-            "cfp-ff",
-            "Celebrities in Frontal-Profile: frontal against frontal",
-            (_BIN.format("cfp_ff"), "folder with Protocol/ (Pair_list_F.txt, Split/FF) and Data/"),
-            "www.cfpw.io; " + _INSIGHTFACE,
-            "3,500 / 3,500",
-            _bin_or(lambda path, name: read_cfp(path, "FF", name), "cfp-ff"),
-        ),
-        DatasetInfo(
-            "calfw",
-            "Cross-Age LFW: mated pairs far apart in age",
-            (_BIN.format("calfw"), "folder of 'aligned images' with pairs_CALFW.txt"),
-            "whdeng.cn/CALFW; " + _INSIGHTFACE,
-            "3,000 / 3,000",
-            _bin_or(_pair_folder, "calfw"),
-        ),
-        DatasetInfo(
-            "cplfw",
-            "Cross-Pose LFW: mated pairs far apart in pose",
-            (_BIN.format("cplfw"), "folder of 'aligned images' with pairs_CPLFW.txt"),
-            "whdeng.cn/CPLFW; " + _INSIGHTFACE,
-            "3,000 / 3,000",
-            _bin_or(_pair_folder, "cplfw"),
-        ),
-        DatasetInfo(
-            "xqlfw",
-            "Cross-Quality LFW: one image of each pair degraded",
-            ("folder NAME/NAME_0001.jpg with xqlfw_pairs.txt", "xqlfw.bin"),
-            "martlgap.github.io/xqlfw",
-            "3,000 / 3,000",
-            _bin_or(_pair_folder, "xqlfw"),
-        ),
-        DatasetInfo(
-            "adience",
-            "Adience: phone photos from Flickr, with gender and age groups",
-            ("folder with fold_0_data.txt … fold_4_data.txt and aligned/ or faces/",),
-            "talhassner.github.io/home/projects/Adience/Adience-data.html",
-            _ALL + " (19,370 images)",
-            read_adience,
-        ),
-        DatasetInfo(
-            "ijb-c",
-            "IARPA Janus Benchmark C: templates of stills and video frames",
-            ("folder with loose_crop/ and meta/ijbc_{name_5pts_score,face_tid_mid,template_pair_label}.txt",),
-            "www.nist.gov/programs-projects/face-challenges; crops and lists: InsightFace IJB evaluation",
-            "19,557 / 15,638,932",
-            read_ijbc,
-        ),
-        DatasetInfo(
-            "synfiqa",
-            "SynFIQA: synthetic faces in known quality groups, with quality labels",
-            ("folder with data/<id>/{k,Ref-k}.jpg and Quality-Scores.txt",),
-            "github.com/oufuzhao/MR-FIQA",
-            _ALL,
-            read_synfiqa,
-        ),
-        DatasetInfo(
-            "folder",
-            "your own images",
-            ("folder with one sub-folder of images a subject",),
-            "-",
-            _ALL,
-            read_folder,
-        ),
-        DatasetInfo(
-            "pairs",
-            "your own images and pairs",
-            (_BIN.format("any"), "folder with pairs.txt in LFW's format, or 'file flag' twice a pair"),
-            "-",
-            "as listed",
-            lambda path: read_bin(path) if path.suffix == ".bin" else read_pairs(path),
-        ),
+DATASETS: Registry[DatasetInfo] = Registry("data set", "fiqa.datasets")
+
+DATASETS.register(
+    DatasetInfo(
+        name="lfw",
+        title="Labeled Faces in the Wild: unconstrained web photos",
+        needs=(_BIN.format("lfw"), "folder NAME/NAME_0001.jpg with pairs.txt"),
+        source="vis-www.cs.umass.edu/lfw; " + _INSIGHTFACE,
+        comparisons="3,000 / 3,000",
+        read=_bin_or(_pair_folder, "lfw"),
     )
-}
+)
+DATASETS.register(
+    DatasetInfo(
+        name="agedb-30",
+        title="AgeDB: mated pairs 30 years apart",
+        needs=(_BIN.format("agedb_30"), "folder NAME/NAME_0001.jpg with pairs.txt"),
+        source="ibug.doc.ic.ac.uk/resources/agedb; " + _INSIGHTFACE,
+        comparisons="3,000 / 3,000",
+        read=_bin_or(_pair_folder, "agedb-30"),
+    )
+)
+DATASETS.register(
+    DatasetInfo(
+        name="cfp-fp",
+        title="Celebrities in Frontal-Profile: frontal against profile",
+        needs=(
+            _BIN.format("cfp_fp"),
+            "folder with Protocol/ (Pair_list_F.txt, Pair_list_P.txt, Split/FP) and Data/",
+        ),
+        source="www.cfpw.io; " + _INSIGHTFACE,
+        comparisons="3,500 / 3,500",
+        read=_bin_or(lambda path, name: read_cfp(path, "FP", name), "cfp-fp"),
+    )
+)
+DATASETS.register(
+    DatasetInfo(
+        name="cfp-ff",
+        title="Celebrities in Frontal-Profile: frontal against frontal",
+        needs=(_BIN.format("cfp_ff"), "folder with Protocol/ (Pair_list_F.txt, Split/FF) and Data/"),
+        source="www.cfpw.io; " + _INSIGHTFACE,
+        comparisons="3,500 / 3,500",
+        read=_bin_or(lambda path, name: read_cfp(path, "FF", name), "cfp-ff"),
+    )
+)
+DATASETS.register(
+    DatasetInfo(
+        name="calfw",
+        title="Cross-Age LFW: mated pairs far apart in age",
+        needs=(_BIN.format("calfw"), "folder of 'aligned images' with pairs_CALFW.txt"),
+        source="whdeng.cn/CALFW; " + _INSIGHTFACE,
+        comparisons="3,000 / 3,000",
+        read=_bin_or(_pair_folder, "calfw"),
+    )
+)
+DATASETS.register(
+    DatasetInfo(
+        name="cplfw",
+        title="Cross-Pose LFW: mated pairs far apart in pose",
+        needs=(_BIN.format("cplfw"), "folder of 'aligned images' with pairs_CPLFW.txt"),
+        source="whdeng.cn/CPLFW; " + _INSIGHTFACE,
+        comparisons="3,000 / 3,000",
+        read=_bin_or(_pair_folder, "cplfw"),
+    )
+)
+DATASETS.register(
+    DatasetInfo(
+        name="xqlfw",
+        title="Cross-Quality LFW: one image of each pair degraded",
+        needs=("folder NAME/NAME_0001.jpg with xqlfw_pairs.txt", "xqlfw.bin"),
+        source="martlgap.github.io/xqlfw",
+        comparisons="3,000 / 3,000",
+        read=_bin_or(_pair_folder, "xqlfw"),
+    )
+)
+DATASETS.register(
+    DatasetInfo(
+        name="adience",
+        title="Adience: phone photos from Flickr, with gender and age groups",
+        needs=("folder with fold_0_data.txt … fold_4_data.txt and aligned/ or faces/",),
+        source="talhassner.github.io/home/projects/Adience/Adience-data.html",
+        comparisons=_ALL + " (19,370 images)",
+        read=read_adience,
+    )
+)
+DATASETS.register(
+    DatasetInfo(
+        name="ijb-c",
+        title="IARPA Janus Benchmark C: templates of stills and video frames",
+        needs=(
+            "folder with loose_crop/ and meta/ijbc_{name_5pts_score,face_tid_mid,template_pair_label}.txt",
+        ),
+        source="www.nist.gov/programs-projects/face-challenges; crops and lists: InsightFace IJB evaluation",
+        comparisons="19,557 / 15,638,932",
+        read=read_ijbc,
+    )
+)
+DATASETS.register(
+    DatasetInfo(
+        name="synfiqa",
+        title="SynFIQA: synthetic faces in known quality groups, with quality labels",
+        needs=("folder with data/<id>/{k,Ref-k}.jpg and Quality-Scores.txt",),
+        source="github.com/oufuzhao/MR-FIQA",
+        comparisons=_ALL,
+        read=read_synfiqa,
+    )
+)
+DATASETS.register(
+    DatasetInfo(
+        name="folder",
+        title="your own images",
+        needs=("folder with one sub-folder of images a subject",),
+        source="-",
+        comparisons=_ALL,
+        read=read_folder,
+    )
+)
+DATASETS.register(
+    DatasetInfo(
+        name="pairs",
+        title="your own images and pairs",
+        needs=(_BIN.format("any"), "folder with pairs.txt in LFW's format, or 'file flag' twice a pair"),
+        source="-",
+        comparisons="as listed",
+        read=lambda path: read_bin(path) if path.suffix == ".bin" else read_pairs(path),
+    )
+)
 
 
 def read_dataset(name: str, path: str | Path) -> Dataset:
@@ -164,9 +187,7 @@ def read_dataset(name: str, path: str | Path) -> Dataset:
 
     Raises UnknownName for another name, and DataError when a file is missing or damaged.
     """
-    if name not in DATASETS:
-        raise unknown("data set", name, DATASETS)
-    return DATASETS[name].read(Path(path))
+    return DATASETS.find(name).read(Path(path))
 
 
 def open_dataset(spec: str) -> Dataset:

@@ -11,7 +11,7 @@ from ...errors import require
 from .cache import VectorCache, content_key
 from .flip_fusion import FlipFusion
 from .onnx import OnnxNetwork, OnnxRecognizer
-from .open import open_recognizer
+from .open import RECOGNIZERS, RecognizerSpec, open_recognizer
 from .precomputed import PrecomputedEmbeddings
 from .types import PREPROCESS, Preprocess, Recognizer, preprocess_named
 
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 __all__ = [
     "FAMILIES",
     "PREPROCESS",
+    "RECOGNIZERS",
     "FlipFusion",
     "OnnxNetwork",
     "OnnxRecognizer",
     "PrecomputedEmbeddings",
     "Preprocess",
     "Recognizer",
+    "RecognizerSpec",
     "TorchRecognizer",
     "VectorCache",
     "content_key",

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...pipeline.sinks import escaped
 from ..results import Evaluation, Result
 
 __all__ = ["csv_text", "json_text", "latex_text"]
@@ -40,8 +41,14 @@ def csv_text(evaluation: Evaluation) -> str:
     table.writerow((*_COLUMNS, *(f"fnmr_at_{share:g}" for share in discards)))
     for result in evaluation.results:
         row = [getattr(result, name) for name in _COLUMNS] + [result.fnmr[share] for share in discards]
-        table.writerow("" if isinstance(value, float) and math.isnan(value) else value for value in row)
+        table.writerow(_csv_cell(value) for value in row)
     return text.getvalue()
+
+
+def _csv_cell(value: Any) -> Any:
+    if isinstance(value, str):  # a name may begin as a formula does
+        return escaped(value)
+    return "" if isinstance(value, float) and math.isnan(value) else value
 
 
 def latex_text(evaluation: Evaluation) -> str:

@@ -10,7 +10,7 @@ from .recognition import (
     OnnxQuality,
     dropout_agreement,
 )
-from .registry import RIVALS, RivalInfo, open_rival
+from .registry import RIVALS, RivalSpec, open_rival
 from .types import Rival
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
     "MirrorConsistency",
     "OnnxQuality",
     "Rival",
-    "RivalInfo",
+    "RivalSpec",
     "Sharpness",
     "dropout_agreement",
     "open_rival",
