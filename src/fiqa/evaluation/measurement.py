@@ -180,5 +180,5 @@ def _columns(values: Any, n_crops: int, job: Measure) -> FloatArray:
 def _no_nan(values: NDArray[np.float64], name: str, dataset: Dataset) -> NDArray[np.float64]:
     bad = np.flatnonzero(np.isnan(values))
     if bad.size:
-        raise DataError(f"{name!r} gave NaN for image {dataset.names[bad[0]]!r} ({bad.size} in all).")
+        raise DataError(f"{name!r} gave NaN for image {dataset.names[bad[0]]!r} ({bad.size} in all)")
     return values

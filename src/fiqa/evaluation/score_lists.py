@@ -49,7 +49,7 @@ class ListedScores:
             if len(found) > 1:
                 raise DataError(
                     f"{self.source} has {len(found)} different scores for paths that end in {name!r}: give "
-                    "the paths below the data set's root."
+                    "the paths below the data set's root"
                 )
             if found:
                 values[row] = found.pop()
@@ -58,7 +58,7 @@ class ListedScores:
         if missing:
             raise DataError(
                 f"{self.source} has no score for image {missing[0]!r} ({len(missing)} of {len(names)} images "
-                "are missing): score every image of the data set."
+                "are missing): score every image of the data set"
             )
         return values
 

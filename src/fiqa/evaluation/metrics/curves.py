@@ -63,14 +63,14 @@ class Curve:
     def _rate(self, wanted: Error) -> NDArray[np.float64]:
         if self.error != wanted:
             raise UsageError(
-                f"this curve holds the {self.error}; ask edc(..., error={wanted!r}) for the {wanted}."
+                f"this curve holds the {self.error}; ask edc(..., error={wanted!r}) for the {wanted}"
             )
         return self.error_rate
 
     def at(self, discard: float) -> float:
         """The error rate once the share ``discard`` in [0, 1] is gone: the last step at or below it."""
         if not 0.0 <= discard <= 1.0:
-            raise UsageError(f"discard must be a share in [0, 1], got {discard}.")
+            raise UsageError(f"discard must be a share in [0, 1], but got {discard}")
         return float(self.error_rate[np.searchsorted(self.discard, discard + _EPSILON, side="right") - 1])
 
     def pauc(
@@ -100,7 +100,7 @@ class Curve:
 
     def _limit(self, limit: float) -> float:
         if not 0.0 < limit <= 1.0:
-            raise UsageError(f"the discard limit must be in (0, 1], such as 0.3, got {limit}.")
+            raise UsageError(f"the discard limit must be in (0, 1], such as 0.3, but got {limit}")
         return min(limit, float(self.discard[-1]))
 
 
@@ -161,14 +161,14 @@ def _edc(
     if len(q) != len(s):
         raise UsageError(
             f"quality has {len(q)} entries and similarity {len(s)}: give the quality of each pair, "
-            "from pair_quality(quality_per_image, pairs)."
+            "from pair_quality(quality_per_image, pairs)"
         )
     check_lengths("similarity", s, "is_genuine", label)
     n_bad = int(np.isnan(q).sum())
     if n_bad:
         raise DataError(
             f"the quality of {n_bad} of {len(q)} pairs is NaN; drop those pairs, or set the quality to -inf "
-            "to have them discarded first."
+            "to have them discarded first"
         )
     genuine, impostor = split(s, label)
     for fmr in fmrs:
@@ -190,16 +190,16 @@ def _edc(
             del genuine
             curves = _fixed(q[~label], [impostor >= t for t in thresholds])
         else:
-            raise UsageError(f"error must be 'fnmr' or 'fmr', got {error!r}.")
+            raise UsageError(f"error must be 'fnmr' or 'fmr', but got {error!r}")
         return {
             fmr: Curve(discard, rate, float(t), error, fmr, protocol)
             for fmr, t, (discard, rate) in zip(fmrs, thresholds, curves, strict=True)
         }
     if protocol != "recomputed":
-        raise UsageError(f"protocol must be 'fixed' or 'recomputed', got {protocol!r}.")
+        raise UsageError(f"protocol must be 'fixed' or 'recomputed', but got {protocol!r}")
     if error != "fnmr":
         raise UsageError(
-            "the 'recomputed' protocol holds the FMR at its target, so it has no FM-EDC; use 'fixed'."
+            "the 'recomputed' protocol holds the FMR at its target, so it has no FM-EDC; use 'fixed'"
         )
     return _recomputed(q, s, label, fmrs)
 
@@ -312,7 +312,7 @@ def normalise(
 ) -> NDArray[np.float64]:
     """``Curve.pauc``'s normalisation of areas whose curves begin at the error rates ``start``, any shape."""
     if kind not in (False, True, "best"):
-        raise UsageError(f"normalised must be False, True or 'best', got {kind!r}.")
+        raise UsageError(f"normalised must be False, True or 'best', but got {kind!r}")
     areas, starts = np.asarray(area, np.float64), np.asarray(start, np.float64)
     if kind is False:
         return areas
@@ -328,7 +328,7 @@ def _best(start: NDArray[np.floating], limit: float) -> NDArray[np.float64]:
 
 def _area(x: NDArray[np.float64], y: NDArray[np.float64], limit: float, rule: Rule) -> float:
     if rule not in ("step", "trapezoid"):
-        raise UsageError(f"rule must be 'step' or 'trapezoid', got {rule!r}.")
+        raise UsageError(f"rule must be 'step' or 'trapezoid', but got {rule!r}")
     inside = x <= limit + _EPSILON
     x_in, y_in = x[inside], y[inside]
     if limit - x_in[-1] > _EPSILON:  # the limit lies between two points

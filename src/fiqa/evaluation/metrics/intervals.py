@@ -40,7 +40,7 @@ class Resampled:
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """The percentile interval that holds the share ``level`` of the samples; NaN samples are left out."""
         if not 0.0 < level < 1.0:
-            raise UsageError(f"level must be in (0, 1), such as 0.95, got {level}.")
+            raise UsageError(f"level must be in (0, 1), such as 0.95, but got {level}")
         known = self.samples[~np.isnan(self.samples)]
         if not known.size:
             return float("nan"), float("nan")
@@ -49,7 +49,7 @@ class Resampled:
 
     def __sub__(self, other: Resampled) -> Resampled:
         if len(self.samples) != len(other.samples):
-            raise UsageError("only figures of one bootstrap_pauc call can be compared: they share draws.")
+            raise UsageError("only figures of one bootstrap_pauc call can be compared: they share draws")
         return Resampled(self.estimate - other.estimate, self.samples - other.samples)
 
 
@@ -128,7 +128,7 @@ def _resamples(
     person = as_codes(comparisons.subjects[label])
     n_subjects = int(person.max()) + 1
     if n_subjects < 2:
-        raise DataError("all mated pairs are of one subject: an interval over subjects needs at least two.")
+        raise DataError("all mated pairs are of one subject: an interval over subjects needs at least two")
     # Pairs of one subject and one quality always weigh the same: count them once.
     level = np.unique(q, return_inverse=True)[1]
     cell, pairs_cell = np.unique(level * n_subjects + person, return_inverse=True)
@@ -156,4 +156,4 @@ def _from_the_end(counts: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _check_limit(limit: float) -> None:
     if not 0.0 < limit <= 1.0:
-        raise UsageError(f"the discard limit must be in (0, 1], such as 0.3, got {limit}.")
+        raise UsageError(f"the discard limit must be in (0, 1], such as 0.3, but got {limit}")

@@ -22,7 +22,7 @@ def spearman(a: ArrayLike, b: ArrayLike) -> float:
     x, y = _finite("the first argument", a), _finite("the second argument", b)
     check_lengths("the first argument", x, "the second", y)
     if len(x) < 2:
-        raise DataError(f"a rank correlation needs at least 2 values, got {len(x)}.")
+        raise DataError(f"a rank correlation needs at least 2 values, but got {len(x)}")
     x_rank, y_rank = _ranks(x), _ranks(y)
     x_rank -= x_rank.mean()
     y_rank -= y_rank.mean()
@@ -48,7 +48,7 @@ def monotone_share(quality: ArrayLike, severity: ArrayLike, subjects: ArrayLike 
     owner = rung // (level.max(initial=0) + 1)
     step = owner[1:] == owner[:-1]
     if not step.any():
-        raise DataError("no subject has images of two severities: there is no step to judge.")
+        raise DataError("no subject has images of two severities: there is no step to judge")
     return float(np.mean(mean[1:][step] < mean[:-1][step]))
 
 
@@ -115,7 +115,7 @@ def _finite(name: str, values: ArrayLike) -> NDArray[np.float64]:
     n_bad = int((~np.isfinite(array)).sum())
     if n_bad:
         raise DataError(
-            f"{n_bad} of {len(array)} values of {name} are NaN or infinite; leave those images out."
+            f"{n_bad} of {len(array)} values of {name} are NaN or infinite; leave those images out"
         )
     return array
 

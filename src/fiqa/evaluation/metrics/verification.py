@@ -50,13 +50,13 @@ def l2_normalise(embeddings: ArrayLike) -> NDArray[np.floating]:
     """
     x = as_floats(embeddings)
     if x.ndim != 2:
-        raise UsageError(f"embeddings must have shape (n, D), got {x.shape}.")
+        raise UsageError(f"embeddings must have shape (n, D), but got {x.shape}")
     norm = np.linalg.norm(x, axis=1, keepdims=True)
     bad = np.flatnonzero(~(np.isfinite(norm[:, 0]) & (norm[:, 0] > 0)))
     if bad.size:
         raise DataError(
             f"{bad.size} of {len(x)} embeddings are zero or not finite (the first is row {bad[0]}); "
-            "leave their images out of the comparisons."
+            "leave their images out of the comparisons"
         )
     return x / norm
 
@@ -84,7 +84,7 @@ def mated_pairs(subjects: ArrayLike, per_subject: int | None = None, seed: int =
     (in LFW one person owns more than half of all mated pairs).
     """
     if per_subject is not None and per_subject < 1:
-        raise UsageError(f"per_subject must be at least 1 or None, got {per_subject}.")
+        raise UsageError(f"per_subject must be at least 1 or None, but got {per_subject}")
     rng = np.random.default_rng(seed)
     found = [np.empty((0, 2), np.int64)]
     for members in rows_by_subject(subjects):
@@ -108,7 +108,7 @@ def non_mated_pairs(subjects: ArrayLike, n: int, seed: int = 0) -> NDArray[np.in
     if not 0 <= n <= n_possible:
         raise UsageError(
             f"{n} non-mated pairs were asked for, but {n_images} images of {len(count)} subjects "
-            f"have {n_possible}: ask for fewer."
+            f"have {n_possible}: ask for fewer"
         )
     rng = np.random.default_rng(seed)
     if n > n_possible // 2 and n_images <= 20000:  # rejection would take long: list them all and choose
@@ -155,7 +155,7 @@ def thresholds_at_fmr(impostor: ArrayLike, fmrs: Sequence[float]) -> NDArray[np.
     """``threshold_at_fmr`` for several targets in one partial sort, O(n); the dtype is that of the scores."""
     scores = as_floats(impostor).ravel()
     if not scores.size:
-        raise DataError("there are no non-mated comparisons, so no threshold can be set at an FMR.")
+        raise DataError("there are no non-mated comparisons, so no threshold can be set at an FMR")
     check_no_nan("similarity", scores)
     n = len(scores)
     accepted = [_accepted(fmr, n) for fmr in fmrs]
@@ -245,7 +245,7 @@ def lfw_accuracy(similarity: ArrayLike, is_genuine: ArrayLike, folds: int | Arra
     names = np.unique(fold)
     if len(names) < 2:
         raise UsageError(
-            f"LFW accuracy needs at least 2 folds with pairs, got {len(names)} from {len(score)} pairs."
+            f"LFW accuracy needs at least 2 folds with pairs, but got {len(names)} from {len(score)} pairs"
         )
     order = np.argsort(score, kind="stable")
     accuracy, thresholds = [], []
@@ -280,10 +280,10 @@ def split(similarity: ArrayLike, is_genuine: ArrayLike) -> tuple[NDArray[np.floa
     check_no_nan("similarity", score)
     genuine, impostor = score[label], score[~label]
     if not genuine.size:
-        raise DataError(f"none of the {len(score)} comparisons is mated: there is no FNMR to measure.")
+        raise DataError(f"none of the {len(score)} comparisons is mated: there is no FNMR to measure")
     if not impostor.size:
         raise DataError(
-            f"none of the {len(score)} comparisons is non-mated: add such pairs, they set the threshold."
+            f"none of the {len(score)} comparisons is non-mated: add such pairs, they set the threshold"
         )
     return genuine, impostor
 
@@ -291,7 +291,7 @@ def split(similarity: ArrayLike, is_genuine: ArrayLike) -> tuple[NDArray[np.floa
 def _accepted(fmr: float, n: int) -> int:
     """How many of ``n`` non-mated comparisons may match: the largest k with k/n ≤ fmr."""
     if not 0.0 <= fmr < 1.0:
-        raise UsageError(f"fmr must be in [0, 1), such as 1e-3, got {fmr}.")
+        raise UsageError(f"fmr must be in [0, 1), such as 1e-3, but got {fmr}")
     k = (
         int(fmr * n) + 1
     )  # the product may be rounded either way (0.29 × 100 is 28.999…): decide by the quotient
