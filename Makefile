@@ -3,7 +3,7 @@ BIN := .venv/bin
 # what a wheel or its proof depends on
 PACKAGED := $(shell find src tools -type f -not -name '*.pyc') README.md LICENSE NOTICE
 
-.PHONY: demo test package clean
+.PHONY: demo test test-images package clean
 
 demo: .venv/core.stamp  ## score the example photographs with the embedded model
 	$(BIN)/fiqa demo --output out/demo

@@ -28,6 +28,11 @@ Heads = Annotated[int | None, typer.Option(min=1, help="Attention heads of a che
 Align = Annotated[str, typer.Option(help="auto, none or detect.")]
 Landmarks = Annotated[Path | None, typer.Option(help="CSV path,x1,y1,…,x5,y5 to use in place of a detector.")]
 Budget = Annotated[str | None, typer.Option(help="Limit a face's pass: 50%, 3GFLOPs or 20ms.")]
+Timeout = Annotated[float, typer.Option(help="Seconds after which one image is given up.")]
+MaxFileSize = Annotated[int, typer.Option(min=1, help="Megabytes of the largest file that is read.")]
+Tolerant = Annotated[
+    bool, typer.Option("--tolerant", help="Score truncated JPEGs too; the reason says what is missing.")
+]
 
 
 def say(message: str) -> None:
@@ -41,7 +46,11 @@ def printable(text: str) -> str:
     )
 
 
-def make_scorer(**settings: Any) -> Scorer:
+def make_scorer(
+    *, timeout: float = 30.0, max_file_size: int = 200, tolerant: bool = False, **settings: Any
+) -> Scorer:
+    from ..images import Limits
+
     landmarks = settings.pop("landmarks", None)
     if landmarks is not None:
         from ..faces.sources import LandmarksCsv
@@ -49,7 +58,8 @@ def make_scorer(**settings: Any) -> Scorer:
         settings["detector"] = LandmarksCsv(landmarks)
     from ..scorer import Scorer
 
-    return Scorer(**settings)
+    limits = Limits(timeout=timeout, max_bytes=max_file_size * 1_000_000, tolerant=tolerant)
+    return Scorer(limits=limits, **settings)
 
 
 def announce(scorer: Scorer, budget: str | None) -> None:

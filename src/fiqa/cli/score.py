@@ -18,10 +18,13 @@ from .common import (
     Engine,
     Heads,
     Landmarks,
+    MaxFileSize,
     Methods,
     Model,
     Precision,
     Threads,
+    Timeout,
+    Tolerant,
     announce,
     make_scorer,
     say,
@@ -57,6 +60,9 @@ def score(
     heads: Heads = None,
     landmarks: Landmarks = None,
     profile: Annotated[Path | None, typer.Option(help="Calibration profile for the 0–100 score.")] = None,
+    timeout: Timeout = 30.0,
+    max_file_size: MaxFileSize = 200,
+    tolerant: Tolerant = False,
 ) -> None:
     """Score face images: a table on a terminal, CSV into a pipe, or a file with -o.
 
@@ -70,6 +76,7 @@ def score(
     scorer = make_scorer(
         model=model, methods=method, engine=engine, align=align, threads=threads, precision=precision,
         heads=heads, profile=profile, budget=budget, landmarks=landmarks,
+        timeout=timeout, max_file_size=max_file_size, tolerant=tolerant,
     )  # fmt: skip
     announce(scorer, budget)
     settings: dict[str, Any] = {"batch_size": batch_size, "all_faces": all_faces}
