@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from fiqa.evaluation import (
     Settings,
     calibrate,
     cosine_similarity,
+    evaluate,
     fit_acceptance,
     fit_percentiles,
     fit_profile,
@@ -84,9 +86,19 @@ def test_a_scorer_is_filed_under_its_resolved_specs_and_what_says_nothing_may_be
         fit_profile(dataset, judge, scorer, settings=SETTINGS)
 
 
-def test_templates_are_not_calibrated(people) -> None:
-    from dataclasses import replace
+def test_a_judge_may_be_the_text_that_opens_it(people, tmp_path) -> None:
+    dataset, judge, quality = people
+    np.savez(tmp_path / "judge.npz", names=np.array(dataset.names), embeddings=judge.lookup(dataset.names))
+    settings = replace(SETTINGS, n_faces=0)
+    one = evaluate(dataset, tmp_path / "judge.npz", quality, settings)
+    other = evaluate([dataset], [f"{tmp_path}/judge.npz:name=judge"], [quality], settings)
+    assert [result.pauc for result in one.results] == [result.pauc for result in other.results]
+    assert one.recognizers == ("judge",)
+    profile = fit_profile(dataset, f"{tmp_path}/judge.npz", quality, settings=settings)
+    assert profile == fit_profile(dataset, judge, quality, settings=settings)
 
+
+def test_templates_are_not_calibrated(people) -> None:
     from fiqa.evaluation import Templates
 
     dataset, judge, quality = people

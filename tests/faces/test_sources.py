@@ -141,7 +141,19 @@ def test_table_keeps_undecodable_names(tmp_path: Path) -> None:
     assert len(LandmarksCsv(table).faces(None, "caf\udce9.jpg")) == 1
 
 
-@pytest.mark.parametrize("bad", ["a.jpg,1,2,3", "a.jpg," + "x," * 9 + "1", "a.jpg," + "nan," * 9 + "1"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "a.jpg,1,2,3",
+        "a.jpg," + "x," * 9 + "1",
+        "a.jpg," + "nan," * 9 + "1",
+        "a.jpg," + "1_0," * 9 + "1",
+        "a.jpg," + "١," * 9 + "1",
+        "a.jpg," + "²," * 9 + "1",
+        "a.jpg," + "9" * 5000 + ",1" * 9,
+        "a.jpg," + "1e30," * 9 + "1",
+    ],
+)
 def test_a_wrong_row_is_named_by_its_line(tmp_path: Path, bad: str) -> None:
     table = tmp_path / "marks.csv"
     table.write_text(row("ok.jpg", TEMPLATE) + bad + "\n")

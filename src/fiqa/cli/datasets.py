@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from .common import say
+
 
 def datasets() -> None:
     """List the data sets that can be read: what each needs on disk, and where its owners hand it out."""
@@ -24,4 +26,6 @@ def datasets() -> None:
     for info in DATASETS.values():
         table.add_row(info.name, info.title, info.comparisons, "\n".join(info.needs), info.source)
     Console(width=None if sys.stdout.isatty() else 180).print(table)
+    for said in DATASETS.broken.values():
+        say(said)
     print("\nNothing is downloaded: each has its own terms. Then: fiqa evaluate --dataset KIND=PATH …")

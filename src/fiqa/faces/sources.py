@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
+from .. import specs
 from ..errors import DataError, ImageError, UsageError
 from ..types import Face, ImageArray
 from .detectors import Detector, default_detector
@@ -154,6 +155,9 @@ def find_faces(
     return [face for face in faces if _shorter_side(face) >= min_side]
 
 
+_FARTHEST = 1e6  # pixels: no picture is so wide, and squares of it stay exact
+
+
 class LandmarksCsv:
     """Landmarks from a table rather than a detector: ``path,x1,y1,x2,y2,x3,y3,x4,y4,x5,y5``.
 
@@ -201,12 +205,12 @@ class LandmarksCsv:
 
 def _face_of(row: list[str], where: str) -> Face:
     try:
-        values = np.array([float(value) for value in row[1:]], dtype=np.float32)
+        values = np.array([specs.number(value) for value in row[1:]], dtype=np.float64)
     except ValueError as error:
-        raise DataError(f"{where}: {error}; a row is path,x1,y1,…,x5,y5 in pixels.") from error
-    if values.shape != (10,) or not np.isfinite(values).all():
+        raise DataError(f"{where}: {str(error)[:80]}; a row is path,x1,y1,…,x5,y5 in pixels") from error
+    if values.shape != (10,) or np.abs(values).max() > _FARTHEST:
         raise DataError(
-            f"{where}: expected ten finite numbers after the path, but got {len(row) - 1} fields."
+            f"{where}: expected ten numbers of pixels after the path, but got {len(row) - 1} fields"
         )
     return face_around(values.reshape(5, 2))
 
