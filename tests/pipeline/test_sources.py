@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fiqa.errors import DataError, UsageError
+from fiqa.errors import DataError, ImageError, UsageError
+from fiqa.images import load
 from fiqa.pipeline import sources
 from fiqa.pipeline.sources import SUFFIXES, expand
 
@@ -124,6 +125,8 @@ def test_a_folder_that_can_t_be_listed_gets_a_row(tree, monkeypatch):
     monkeypatch.setattr(os, "scandir", scan)  # chmod would not stop root
     found = expand(["photos"])
     assert found[-1] == refused
+    with pytest.raises(ImageError, match="sub' can't be opened: Permission denied"):
+        load(found[-1])
     assert os.path.join("photos", "b.jpg") in found
 
 

@@ -13,6 +13,7 @@ import typer
 
 from .. import specs
 from ..errors import UsageError
+from . import process
 from .common import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -102,8 +103,9 @@ def aligner(align: str) -> Callable[[ImageArray], ImageArray] | None:
 @contextmanager
 def kept_on_interrupt(what: str) -> Iterator[None]:
     try:
-        yield
-    except KeyboardInterrupt:
+        with process.advice(what):
+            yield
+    except KeyboardInterrupt:  # called from Python, with no handler of signals
         print(f"fiqa: stopped; {what}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
 

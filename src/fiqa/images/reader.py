@@ -221,6 +221,8 @@ def open_regular(path: str, name: str) -> BinaryIO:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             kind = "a directory" if os.path.isdir(path) else "not a regular file"
+            if os.path.isdir(path):
+                os.scandir(path).close()  # a folder that can't be listed says so itself, below
             raise ImageError("unreadable", f"{name} is {kind}, not an image")
         return open(path, "rb", opener=_without_waiting)
     except (FileNotFoundError, NotADirectoryError) as error:

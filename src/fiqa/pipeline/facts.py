@@ -35,6 +35,7 @@ def facts(scorer: Scorer, *, all_faces: bool, decides: Mapping[str, Any]) -> dic
             "methods": scorer.used,
             "engine": scorer.engine,
             "align": scorer.align,
+            "tolerant": scorer.limits is not None and scorer.limits.tolerant,
             "all_faces": all_faces,
             "scored_by": scorer.scored_by,
             "calibration": "" if calibration is None else digest(json.dumps(calibration).encode()),
