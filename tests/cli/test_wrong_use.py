@@ -13,7 +13,7 @@ from tests.cli.runs import ONE, fiqa, message
         (["-"], "no images in '-'"),
         (["@nowhere.txt"], "the list 'nowhere.txt' can't be read"),
         (["{crop}", "-m", "vitt"], "no method 'vitt'. Did you mean 'vitnt'?"),
-        (["{crop}", "-m", "vitnt:alpha=x"], "alpha of vitnt must be a number, but got 'x'"),
+        (["{crop}", "-m", "vitnt:alpha=x"], "alpha of vitnt must be a positive number, but got 'x'"),
         (["{crop}", "--model", "defualt"], "no model 'defualt'. Did you mean 'default'?"),
         (["{crop}", "--model", "no/such.onnx"], "no model at 'no/such.onnx'"),
         (["{crop}", "--engine", "onnx"], "no engine 'onnx'. Did you mean 'onnxruntime'?"),
@@ -25,19 +25,30 @@ from tests.cli.runs import ONE, fiqa, message
         (["{crop}", "-o", "table.txt"], "no output format '.txt'"),
         (["{crop}", "-o", "no/such/table.csv"], "a folder that does not exist"),
         (["{crop}", "-o", "{crop}/table.csv"], "a folder that does not exist"),
+        (["{crop}", "-o", "loop.csv"], "can't be used: Too many levels of symbolic links"),
+        (["{crop}", "-o", "table.csv", "--save-crops", "{crop}"], "is no folder: name another"),
     ],
 )
 def test_wrong_use_is_one_sentence_and_code_2(arguments, says, many, tmp_path):
     (tmp_path / "empty").mkdir()
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
     filled = [a.format(empty=tmp_path / "empty", crop=many / "00000.png") for a in arguments]
     engine = () if "--engine" in filled else ONE
     done = fiqa("score", *filled, *engine, expect=2, input=b"", cwd=tmp_path)
     assert says in message(done)
     assert done.stdout == b""
+    assert {file.name for file in tmp_path.iterdir()} == {"empty", "loop.csv"}
 
 
 @pytest.mark.parametrize(
-    "arguments", [["score"], ["score", "a.jpg", "--resume"], ["scoer"], ["score", "--x"]]
+    "arguments",
+    [
+        ["score"],
+        ["score", "a.jpg", "--resume"],
+        ["score", "a.jpg", "--save-crops", "x"],
+        ["scoer"],
+        ["score", "--x"],
+    ],
 )
 def test_wrong_words_are_code_2_with_the_usage(arguments):
     assert b"Usage: fiqa" in fiqa(*arguments, expect=2).stderr
