@@ -16,7 +16,7 @@ import numpy as np
 from fiqa import methods
 from fiqa.bench import gemm_rate
 from fiqa.budget import milliseconds
-from fiqa.engines import PRECISIONS, available_threads
+from fiqa.engines import ENGINES, available_threads
 from fiqa.errors import MissingExtra
 from fiqa.evaluation.metrics.statistics import spearman
 from fiqa.images import load
@@ -39,8 +39,8 @@ def main() -> None:
     resolved = [methods.parse(spec, model.card) for spec in SPECS]
     wanted = (*methods.needs(resolved), "embedding")
     opened = {}
-    for engine, precisions in PRECISIONS.items():
-        for precision in precisions:
+    for engine, kind in ENGINES.items():
+        for precision in kind.precisions:
             try:
                 one = model.open(engine, wanted, threads=threads, precision=precision, device="cpu")
                 milliseconds(one, wanted, repeats=1)

@@ -44,7 +44,6 @@ class _Clockwork:
     ("text", "depth"),
     [
         ("100%", 12),
-        ("400%", 12),
         ("50%", 5),  # 5.45 of 10.9: five blocks take 4.6, six 5.5
         ("3 GFLOPs", 3),
         ("2.8gflop", 3),
@@ -87,6 +86,12 @@ def test_costs_that_are_not_known_ask_for_milliseconds():
 )
 def test_anything_else_is_no_budget(text):
     with pytest.raises(UsageError, match=r"50%, 3GFLOPs, 20ms"):
+        Budget.parse(text)
+
+
+@pytest.mark.parametrize("text", ["150%", "100.1%", "1000000%"])
+def test_a_share_beyond_the_whole_pass_is_refused(text):
+    with pytest.raises(UsageError, match=r"at most the whole pass, 100%, but got"):
         Budget.parse(text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Sequence
@@ -34,11 +35,15 @@ class Budget:
     amount: float
     unit: Unit
 
+    def __post_init__(self) -> None:
+        if self.unit == "%" and self.amount > 100:
+            raise UsageError(f"a budget is at most the whole pass, 100%, but got {self}")
+
     @classmethod
     def parse(cls, text: str) -> Budget:
         """Read ``50%``, ``3 GFLOPs`` or ``20 ms``; UsageError for anything else."""
         match = _FORM.fullmatch(text)
-        if match is None or float(match[1]) <= 0:
+        if match is None or not 0 < float(match[1]) < math.inf:
             raise UsageError(
                 f"a budget is a share, GFLOPs or milliseconds (50%, 3GFLOPs, 20ms), but got {text!r}"
             )

@@ -9,9 +9,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+from .errors import require
+
 
 def attach(
-    package: str, homes: Mapping[str, Sequence[str]], eager: Sequence[str] = ()
+    package: str,
+    homes: Mapping[str, Sequence[str]],
+    eager: Sequence[str] = (),
+    needs: Mapping[str, tuple[str, str]] | None = None,
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """``__getattr__``, ``__dir__`` and ``__all__`` of a package (PEP 562).
 
@@ -22,11 +27,15 @@ def attach(
         package: its ``__name__``.
         homes: submodule → the public names that it defines.
         eager: public names that the package has anyway.
+        needs: submodule → the module that it imports from outside, and the extra that brings it; naming
+            something of that submodule without it is a MissingExtra, whose message is the pip line.
     """
     home = {name: module for module, names in homes.items() for name in names}
 
     def getattribute(name: str) -> Any:
         if name in home:
+            if needs is not None and home[name] in needs:
+                require(*needs[home[name]], name)
             return getattr(importlib.import_module(f"{package}.{home[name]}"), name)
         from importlib.util import find_spec
 

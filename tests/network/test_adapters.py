@@ -215,7 +215,8 @@ def test_shares_the_models_weights(kind: str) -> None:
     vit = adapt(model)
     own = {id(parameter) for parameter in model.parameters()}
     assert {id(parameter) for parameter in vit.parameters()} <= own
-    assert not model.training
+    assert model.training  # as the caller left it
+    assert not any(module.training for module in vit.modules())
 
 
 def test_inner_and_outer_levels_are_one_model(crops: np.ndarray) -> None:

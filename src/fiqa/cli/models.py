@@ -85,7 +85,7 @@ def export(
     half: Annotated[bool, typer.Option("--half", help="Store weights as float16.")] = False,
 ) -> None:
     """Write a network as an ONNX evidence graph, checked against torch; without --method, for all methods."""
-    from ..graph.exporter import export as write
+    from ..graph import export as write
     from ..methods.base import needs, parse
     from ..models.catalog import find
 

@@ -1,40 +1,30 @@
-"""Engines: crops in, evidence out, on ONNX Runtime (core), OpenVINO or torch (extras).
-
-All three answer the same names with the same numbers; they differ in speed. An engine cuts its network down
-to the names of a request, so that an early exit costs no more than the blocks it needs.
-"""
+"""What an engine is: crops in, evidence out; and what its class says of itself."""
 
 from __future__ import annotations
 
 import importlib.util
-import itertools
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from .. import evidence as names
-from ..errors import DataError, UsageError, unknown
+from ..errors import UsageError, require
 from ..evidence import Evidence
-from ..graph import onnx_file as _graph
 from ..types import CROP_SHAPE, FloatArray, ImageArray, ModelCard
 
-if TYPE_CHECKING:
-    pass
-
-ENGINES = ("openvino", "onnxruntime", "torch")  # fastest first, measured in benchmarks/engines.py
-PRECISIONS = {
-    "openvino": ("fp32", "bf16", "int8"),
-    "onnxruntime": ("fp32", "int8"),
-    "torch": ("fp32", "bf16"),
-}
-INPUT = "crops"
 Compiled = Callable[[ImageArray], Sequence[FloatArray]]
 
 
+@runtime_checkable
 class Engine(Protocol):
-    """What runs a network. ``name`` and ``precision`` say how; ``card`` says which."""
+    """What runs a network; any object with these four can be a Scorer's ``engine``.
+
+    Attributes:
+        name: as in tables, for example ``"openvino"``.
+        precision: ``"fp32"`` or a faster, less exact one.
+        card: which network it runs.
+    """
 
     name: str
     precision: str
@@ -45,32 +35,65 @@ class Engine(Protocol):
         ...
 
 
-def choose(engine: str, *, exportable: bool) -> str:
-    """The engine to use: ``engine`` itself, or for ``auto`` the fastest that is installed.
+class NamedEngine:
+    """Base of the engines that have a name to choose them by; :func:`register` makes one known.
 
-    Args:
-        engine: ``auto``, ``openvino``, ``onnxruntime`` or ``torch``.
-        exportable: whether an ONNX graph is at hand or can be made.
+    Made from what it reads: ``kind(source, threads=…, precision=…, device=…)``.
+
+    Attributes:
+        name: what users type.
+        precisions: that it can run in.
+        reads: an evidence ``graph`` (bytes of an .onnx) or a ``network`` (a fiqa.ViT).
+        needs: the module that must be installed, and the extra that brings it; None: comes with the core.
+        rank: ``auto`` takes the lowest that is installed; measured in benchmarks/engines.py.
     """
-    if engine != "auto":
-        if engine not in ENGINES:
-            raise unknown("engine", engine, ("auto", *ENGINES))
-        return engine
-    if not exportable:
-        return "torch"
-    return "openvino" if installed("openvino") else "onnxruntime"
+
+    name: ClassVar[str]
+    precisions: ClassVar[tuple[str, ...]] = ("fp32",)
+    reads: ClassVar[Literal["graph", "network"]] = "graph"
+    needs: ClassVar[tuple[str, str] | None] = None
+    rank: ClassVar[int] = 100
+
+    def __init__(
+        self, source: Any, *, threads: int | None = None, precision: str = "fp32", device: str = "auto"
+    ) -> None:
+        raise NotImplementedError
+
+    def run(self, crops: ImageArray, wanted: Sequence[str]) -> Evidence:
+        """See :class:`Engine`."""
+        raise NotImplementedError
+
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """The devices that there are for it on this machine."""
+        return ("cpu",)
+
+    @classmethod
+    def is_installed(cls) -> bool:
+        """Whether what it needs is there."""
+        return cls.needs is None or installed(cls.needs[0])
+
+    @classmethod
+    def check(cls, *, precision: str = "fp32", device: str = "auto") -> None:
+        """Say what does not fit before anything costs time.
+
+        Raises:
+            UsageError: it has no such precision or device.
+            MissingExtra: what it needs is not installed.
+        """
+        if precision not in cls.precisions:
+            offered = ", ".join(cls.precisions)
+            raise UsageError(f"precision of {cls.name} must be one of {offered}, but got {precision!r}")
+        if not cls.is_installed() and cls.needs is not None:
+            require(*cls.needs, f"engine {cls.name!r}")
+        if device not in ("auto", "cpu") and device not in (there := cls.devices()):
+            offered = ", ".join(("auto", *there))
+            raise UsageError(f"device of {cls.name} must be one of {offered} here, but got {device!r}")
 
 
 def installed(module: str) -> bool:
     """Whether a module can be imported, without importing it."""
     return importlib.util.find_spec(module) is not None
-
-
-def check_precision(engine: str, precision: str) -> None:
-    """UsageError unless ``engine`` can run in ``precision``."""
-    if precision not in PRECISIONS[engine]:
-        offered = ", ".join(PRECISIONS[engine])
-        raise UsageError(f"precision of {engine} must be one of {offered}, but got {precision!r}")
 
 
 def available_threads(threads: int | None = None) -> int:
@@ -81,61 +104,6 @@ def available_threads(threads: int | None = None) -> int:
     if threads < 1:
         raise UsageError(f"threads must be at least 1, but got {threads}")
     return threads
-
-
-class GraphEngine:
-    """What ONNX Runtime and OpenVINO share: an evidence graph, cut to each request, compiled once."""
-
-    name = ""
-    at_once = 16  # crops a pass: with more, what a block works on leaves the processor's caches
-
-    def __init__(self, graph: bytes, *, threads: int | None = None, precision: str = "fp32") -> None:
-        check_precision(self.name, precision)
-        card = _graph.metadata(graph).get("fiqa.card")
-        if card is None:
-            raise DataError("this ONNX file is no evidence graph: make one with 'fiqa export'")
-        self.card = ModelCard.from_json(card)
-        self.precision = precision
-        self.threads = available_threads(threads)
-        self._source = graph
-        self._offered = frozenset(_graph.outputs(graph))
-        self._compiled: dict[tuple[str, ...], Compiled] = {}
-
-    def run(self, crops: ImageArray, wanted: Sequence[str]) -> Evidence:
-        wanted = names.check_names(wanted, self.card.depth)
-        sources = dict.fromkeys(itertools.chain.from_iterable(map(self._sources, wanted)))
-        # in the order of the walk, which run times then follow: else they keep what the later outputs read
-        fetched = tuple(sorted(sources, key=lambda name: names.last_block(name, self.card.depth)))
-        if fetched not in self._compiled:
-            self._compiled[fetched] = self._compile(_graph.prune(self._source, fetched), fetched)
-        values = in_passes(self._compiled[fetched], crops, self.at_once)
-        arrays = dict(zip(fetched, values, strict=True))
-        return Evidence({name: self._derive(name, arrays) for name in wanted}, self.card.grid)
-
-    def check(self, wanted: Sequence[str]) -> None:
-        """UsageError unless the graph gives all the evidence ``wanted``."""
-        for name in names.check_names(wanted, self.card.depth):
-            self._sources(name)
-
-    def _sources(self, name: str) -> tuple[str, ...]:
-        """The outputs of the graph that answer ``name``."""
-        if name in self._offered:
-            return (name,)
-        if name.startswith("step/"):  # any two blocks, from their states
-            _, blocks, norm = name.split("/")
-            ends = tuple(names.state(int(block), norm) for block in blocks.split("-"))
-            if self._offered.issuperset(ends):
-                return ends
-        raise UsageError(f"this graph does not give {name!r}; export one that does, or use engine='torch'")
-
-    def _derive(self, name: str, arrays: dict[str, FloatArray]) -> FloatArray:
-        if name in arrays:
-            return arrays[name]
-        before, after = (arrays[source] for source in self._sources(name))
-        return np.linalg.norm(after - before, axis=-1).astype(np.float32)
-
-    def _compile(self, graph: bytes, fetched: tuple[str, ...]) -> Compiled:
-        raise NotImplementedError
 
 
 def in_passes(run: Compiled, crops: ImageArray, size: int) -> list[FloatArray]:

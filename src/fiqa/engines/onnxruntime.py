@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from ..errors import UsageError
+from ..graph.checker import INPUT
+from .base import Compiled
+from .graph_engine import GraphEngine
+from .registry import register
 
-from .base import INPUT, Compiled, GraphEngine
-
-if TYPE_CHECKING:
-    pass
+_PROVIDERS = ["CPUExecutionProvider"]
 
 
+@register
 class OnnxRuntimeEngine(GraphEngine):
     """ONNX Runtime on the CPU; ``int8`` quantises after training (needs the onnx package)."""
 
     name = "onnxruntime"
+    precisions = ("fp32", "int8")
+    rank = 2
 
     def _compile(self, graph: bytes, fetched: tuple[str, ...]) -> Compiled:
         import onnxruntime
@@ -27,5 +31,9 @@ class OnnxRuntimeEngine(GraphEngine):
         options.log_severity_level = 3
         # the default order puts the cheap evidence last and keeps every block's states alive until then
         options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
-        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(graph, options, providers=_PROVIDERS)
+        if session.get_providers() != _PROVIDERS:  # of one that it lacks, ONNX Runtime only warns
+            raise UsageError(
+                f"onnxruntime was asked for {', '.join(_PROVIDERS)}, but runs {', '.join(session.get_providers())}"
+            )
         return lambda crops: session.run(list(fetched), {INPUT: crops})

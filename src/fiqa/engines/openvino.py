@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ..errors import require
 from ..types import FloatArray, ImageArray
-from .base import Compiled, GraphEngine
+from .base import Compiled
+from .graph_engine import GraphEngine
+from .registry import register
 
-if TYPE_CHECKING:
-    pass
 
-
+@register
 class OpenVINOEngine(GraphEngine):
     """OpenVINO on the CPU; ``int8`` quantises after training, with nncf."""
 
     name = "openvino"
+    precisions = ("fp32", "bf16", "int8")
+    needs = ("openvino", "openvino")
+    rank = 1
     at_once = 8
 
     def _compile(self, graph: bytes, fetched: tuple[str, ...]) -> Compiled:

@@ -15,4 +15,5 @@ __all__ = ["export", "export_graph", "onnx_int8", "openvino_int8"]
 __getattr__, __dir__, _ = lazy.attach(
     __name__,
     {"exporter": ["export", "export_graph"], "quantizer": ["onnx_int8", "openvino_int8"]},
+    needs={"exporter": ("torch", "torch")},
 )

@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from .. import evidence as names
 from ..errors import FiqaError, require
 from ..network.card import describe
+from ..network.copies import evaluation_copy
 from ..network.recorder import record
 from ..network.vit import ViT
 from ..types import CROP_SIZE
+from .checker import INPUT
 
-INPUT = "crops"
 TOLERANCE = 1e-4
 
 
@@ -72,7 +73,7 @@ def export_graph(vit: ViT, wanted: Sequence[str] | None = None, *, half: bool = 
     wanted = names.check_names(wanted if wanted is not None else full_request(vit), vit.depth)
     if half:
         vit = _rounded(vit)
-    vit = vit.eval()
+    vit = evaluation_copy(vit, "cpu")
     example = torch.zeros(2, CROP_SIZE, CROP_SIZE, 3, dtype=torch.uint8)
     with _quiet(), torch.no_grad():
         record(vit, example, wanted)  # what the network can't give is said here, not inside the exporter

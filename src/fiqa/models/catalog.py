@@ -60,23 +60,30 @@ class Model:
             UsageError: engine, precision, model or evidence do not go together.
             MissingExtra: what the engine needs is not installed.
         """
-        exportable = self.graph is not None or (engines.installed("onnx") and engines.installed("onnxscript"))
-        engine = engines.choose(engine, exportable=exportable)
-        engines.check_precision(engine, precision)
-        if engine == "torch":
-            if self.network is None:
-                raise UsageError(f"{self.card.name} is an ONNX graph, which engine 'torch' can't run")
-            return engines.TorchEngine(self.network(), device=device, threads=threads, precision=precision)
-        graph = self.graph
-        if graph is None:
-            assert self.network is not None
-            from ..graph.exporter import export_graph
-
-            graph = export_graph(self.network(), wanted)
-        kind = engines.OpenVINOEngine if engine == "openvino" else engines.OnnxRuntimeEngine
-        opened = kind(graph, threads=threads, precision=precision)
-        opened.check(wanted)  # now rather than at the first image, when an output may have been begun
+        kind = engines.choose(engine, sources=self._sources(), precision=precision, device=device)
+        source = self._as_graph(wanted) if kind.reads == "graph" else self._as_network(kind.name)
+        opened = kind(source, threads=threads, precision=precision, device=device)
+        if isinstance(opened, engines.GraphEngine):
+            opened.offers(wanted)  # now rather than at the first image, when an output may have been begun
         return opened
+
+    def _sources(self) -> list[str]:
+        exportable = engines.installed("onnx") and engines.installed("onnxscript")
+        has_graph = self.graph is not None or (self.network is not None and exportable)
+        return ["graph"] * has_graph + ["network"] * (self.network is not None)
+
+    def _as_graph(self, wanted: Sequence[str]) -> bytes:
+        if self.graph is not None:
+            return self.graph
+        from ..graph import export_graph
+
+        return export_graph(self._as_network("export"), wanted)
+
+    def _as_network(self, reader: str) -> ViT:
+        if self.network is None:
+            raise UsageError(f"{self.card.name} is an ONNX graph, which engine {reader!r} can't run")
+        require("torch", "torch", f"{self.card.name} as a network")
+        return self.network()
 
 
 def find(model: Any = DEFAULT, *, heads: int | None = None, keep: Keep = "all") -> Model:
@@ -91,17 +98,25 @@ def find(model: Any = DEFAULT, *, heads: int | None = None, keep: Keep = "all") 
         UnknownName, DataError, CheckpointMismatch, UsageError: one sentence on what is wrong.
     """
     if not isinstance(model, (str, os.PathLike)):
+        _refuse_heads(heads, f"a {type(model).__name__}")
         return _from_object(model)
     name = os.fspath(model)
     if name == DEFAULT:
+        _refuse_heads(heads, "the embedded model")
         return embedded()
     if name.endswith(".onnx"):
+        _refuse_heads(heads, f"the graph {name!r}")
         path = Path(name)
         if not path.is_file():
             raise DataError(f"no model at {name!r}")
         graph = path.read_bytes()
         return Model(_with_digest(check(graph, repr(name)), [graph]), graph=graph)
     return _from_checkpoint(name, heads, keep)
+
+
+def _refuse_heads(heads: int | None, model: str) -> None:
+    if heads is not None:
+        raise UsageError(f"{model} knows its number of attention heads: leave out heads={heads}")
 
 
 def embedded() -> Model:
@@ -113,7 +128,7 @@ def embedded() -> Model:
     profile = Profile.from_json((folder / "default.json").read_text(encoding="utf-8"))
 
     def network() -> ViT:
-        from ..network.checkpoints import load_checkpoint
+        from ..network import load_checkpoint
 
         with resources.as_file(folder / "default.safetensors") as path:
             return load_checkpoint(path)

@@ -41,4 +41,5 @@ __getattr__, __dir__, _ = lazy.attach(
         "recorder": ["record"],
         "vit": ["BlockState", "ViT"],
     },
+    needs=dict.fromkeys(("adapters", "checkpoints", "recorder", "vit"), ("torch", "torch")),
 )

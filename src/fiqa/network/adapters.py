@@ -1,8 +1,8 @@
 """Vision Transformers of other libraries behind ``ViT.walk``, by attribute: nothing is imported or copied.
 
 Accepted are timm's ``VisionTransformer`` and, from transformers 4 and 5, ``ViTModel``, ``CLIPVisionModel``
-and ``Dinov2Model`` (with or without registers). An adapted network is made of the model's own modules, so it
-shares their weights and their device. Class and register tokens become prefix tokens, which no statistic of
+and ``Dinov2Model`` (with or without registers). An adapted network is made of copies of the model's own
+modules in evaluation mode, which share its weights and their device. Class and register tokens become prefix tokens, which no statistic of
 the patches sees.
 """
 
@@ -20,6 +20,7 @@ from ..errors import UsageError
 from ..types import CROP_SIZE
 from .card import describe
 from .config import ViTConfig
+from .copies import evaluation_copy
 from .vit import ViT
 
 Triple = tuple[float, float, float]
@@ -55,8 +56,8 @@ def adapt(model: Any, *, mean: Sequence[float] | None = None, std: Sequence[floa
     nominal: the model's own modules run. They are compared with its own forward pass on one image.
 
     Args:
-        model: one of those that the module names, in float32; it is put into evaluation mode. A fiqa ViT is
-            returned unchanged. A Dinov2Model, which takes any size, is used at ``model.config.image_size``.
+        model: one of those that the module names, in float32; it stays as it is. A fiqa ViT is returned
+            unchanged. A Dinov2Model, which takes any size, is used at ``model.config.image_size``.
         mean, std: normalisation of RGB values in [0, 1], three numbers each. By default the model's own: of
             timm's ``pretrained_cfg`` (0.5 if there is none); for transformers 0.5 (ViT), CLIP's or ImageNet's
             (Dinov2).
@@ -70,7 +71,7 @@ def adapt(model: Any, *, mean: Sequence[float] | None = None, std: Sequence[floa
         return model
     if not isinstance(model, nn.Module):
         raise _refusal(model, "it is no torch module")
-    model.eval()
+    model = evaluation_copy(model)
     if hasattr(model, "patch_embed") and hasattr(model, "blocks"):
         parts = _from_timm(model)
     else:
