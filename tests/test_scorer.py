@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import itertools
+import pickle
 import sys
 import threading
 from collections.abc import Iterator
@@ -518,3 +519,16 @@ def test_a_method_may_be_given_as_an_object():
     np.testing.assert_array_equal(
         with_text.score_crops(crops)["attn"], with_object.score_crops(crops)["attn:reduce=mean,block=7"]
     )
+
+
+def test_a_scorer_can_be_pickled_and_opens_its_engine_anew():
+    scorer = Scorer(threads=1, engine="onnxruntime", methods=["attn", "sharpness"])
+    crops = example_crops()
+    want = scorer.score_crops(crops)
+    if importlib.util.find_spec("mtcnn") is not None:
+        assert scorer.score(example_paths()[0]).ok  # so that the detector has been opened too
+    again = pickle.loads(pickle.dumps(scorer))
+    assert repr(again) == repr(scorer)
+    for spec, values in again.score_crops(crops).items():
+        np.testing.assert_array_equal(values, want[spec])
+    assert again.score(crops[0]) == scorer.score(crops[0])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 
+from .errors import require
+
 TYPE_CHECKING = False  # typing itself would take longer to import than all of this
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
-
-from .errors import require
 
 
 def attach(

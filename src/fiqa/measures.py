@@ -61,6 +61,18 @@ def detector_score(face: Face) -> float:
     return face.confidence
 
 
+def _sharpness(crop: ImageArray, face: Face | None) -> float:
+    return float(sharpness(crop[None])[0])
+
+
+def _eye_distance(crop: ImageArray, face: Face | None) -> float | None:
+    return None if face is None else eye_distance(face)
+
+
+def _detector_score(crop: ImageArray, face: Face | None) -> float | None:
+    return None if face is None else detector_score(face)
+
+
 CROP_MEASURES: dict[str, CropMeasure] = {
     measure.name: measure
     for measure in (
@@ -69,21 +81,21 @@ CROP_MEASURES: dict[str, CropMeasure] = {
             summary="variance of the Laplacian of the crop",
             source="Pech-Pacheco et al., ICPR 2000",
             needs_face=False,
-            score=lambda crop, face: float(sharpness(crop[None])[0]),
+            score=_sharpness,
         ),
         CropMeasure(
             name="face-size",
             summary="distance between the eyes in the source photo, in pixels",
             source="ISO/IEC 29794-5",
             needs_face=True,
-            score=lambda crop, face: None if face is None else eye_distance(face),
+            score=_eye_distance,
         ),
         CropMeasure(
             name="detector-score",
             summary="confidence of the face detector",
             source="in wide use",
             needs_face=True,
-            score=lambda crop, face: None if face is None else detector_score(face),
+            score=_detector_score,
         ),
     )
 }

@@ -12,7 +12,7 @@ import numpy as np
 from . import evidence as names
 from . import plan as plans
 from .budget import Budget
-from .engines import available_threads
+from .engines import Engine, available_threads
 from .errors import UsageError
 from .evidence import Evidence
 from .methods import Method
@@ -40,7 +40,8 @@ class Scorer:
             objects; all of them share one pass. Measures without a network (``fiqa.measures``) may be named
             beside them. By default ``vitnt``, ``attn`` and, where the model
             regresses a quality, ``exit-depth``.
-        engine: ``auto`` (openvino if installed, else onnxruntime, else torch) or one of these.
+        engine: ``auto`` (openvino if installed, else onnxruntime, else torch), one of these, the name of
+            another package's, or a :class:`fiqa.engines.Engine` object, which brings its own network.
         align: ``auto``: detect and align unless the image is already 112×112; ``none``: the whole image
             is the crop, resampled to 112×112 if it has another size; ``detect``: always detect.
         threads: of the engine; None: all processors of this process.
@@ -72,7 +73,7 @@ class Scorer:
         self,
         model: Any = DEFAULT,
         methods: Sequence[str | Method] | str | None = None,
-        engine: str = "auto",
+        engine: str | Engine = "auto",
         align: Align = "auto",
         threads: int | None = None,
         precision: str = "fp32",
@@ -99,13 +100,20 @@ class Scorer:
         self.align = align
         self.limits = limits
         self.threads = available_threads(threads)
-        found = find(model, heads=heads, keep=_head_needed(methods, embedding))
-        self.card = found.card
-        plan = plans.make(methods, self.card, embedding=embedding)
-        self._engine = found.open(engine, plan.wanted, threads=threads, precision=precision, device=device)
+        if isinstance(engine, str):
+            found = find(model, heads=heads, keep=_head_needed(methods, embedding))
+            self.card, shipped = found.card, found.profile
+            plan = plans.make(methods, self.card, embedding=embedding)
+            opened = found.open(engine, plan.wanted, threads=threads, precision=precision, device=device)
+        else:
+            given = {"model": model, "precision": precision, "heads": heads, "device": device}
+            _check_engine(engine, given)
+            opened, self.card, shipped = engine, engine.card, None
+            plan = plans.make(methods, self.card, embedding=embedding)
+        self._engine = opened
         if limit is not None:
             plan = plan.limited(self.card, limit.depth(self._engine, tuple(plan.methods.values())))
-        chosen = plans.profile_of(profile, found.profile)
+        chosen = plans.profile_of(profile, shipped)
         self._plan = plan.calibrated(self.card, chosen, given=profile is not None)
 
     def __repr__(self) -> str:
@@ -314,6 +322,16 @@ class Scorer:
             raise UsageError("align='none' takes the whole image as the crop; faces need 'auto' or 'detect'")
         if not isinstance(faces, Sequence) or not all(isinstance(face, Face) for face in faces):
             raise UsageError(f"faces must be a list of fiqa.Face, but got {faces!r:.100}")
+
+
+def _check_engine(engine: Any, given: Mapping[str, Any]) -> None:
+    """Raise UsageError if ``engine`` is none, or comes with what an engine in hand has decided already."""
+    if not isinstance(engine, Engine):
+        raise UsageError(f"engine must be a name or a fiqa.engines.Engine, but got {type(engine).__name__}")
+    open_ = {"model": DEFAULT, "precision": "fp32", "heads": None, "device": "auto"}
+    for name, value in given.items():
+        if not (isinstance(value, str | None) and value == open_[name]):
+            raise UsageError(f"the engine {engine.name!r} brings its own network: leave out {name}")
 
 
 def _head_needed(methods: Sequence[str | Method] | None, embedding: bool) -> Keep:

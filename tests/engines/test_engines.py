@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +23,9 @@ from fiqa.engines import (
     OpenVINOEngine,
     TorchEngine,
     available_threads,
-    check_precision,
     choose,
 )
-from fiqa.errors import DataError, UnknownName, UsageError
+from fiqa.errors import DataError, MissingExtra, UnknownName, UsageError
 from fiqa.evaluation.metrics.statistics import spearman
 from fiqa.examples import example_crops
 from fiqa.graph import quantizer as quantize
@@ -318,18 +320,115 @@ def test_a_graph_of_something_else_is_a_data_error(graph_of, make_vit):
 )
 def test_a_precision_that_an_engine_does_not_have_is_refused(engine, precision):
     with pytest.raises(UsageError, match=f"precision of {engine} must be one of fp32"):
-        check_precision(engine, precision)
+        engines.ENGINES[engine].check(precision=precision)
 
 
 def test_the_engine_is_chosen_by_what_is_there(monkeypatch):
     monkeypatch.setattr(engines.base, "installed", lambda module: True)
-    assert choose("auto", exportable=True) == "openvino"
-    assert choose("auto", exportable=False) == "torch"
+    assert choose("auto") is OpenVINOEngine
+    assert choose("auto", sources=["network"]) is TorchEngine
+    assert choose("auto", sources=["graph"]) is OpenVINOEngine
+    assert choose("auto", precision="bf16", sources=["network"]) is TorchEngine
     monkeypatch.setattr(engines.base, "installed", lambda module: False)
-    assert choose("auto", exportable=True) == "onnxruntime"
-    assert choose("torch", exportable=True) == "torch"
+    assert choose("auto") is OnnxRuntimeEngine
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(MissingExtra, match=r"needs openvino: pip install 'fiqa\[openvino\]'"):
+        choose("openvino")
     with pytest.raises(UnknownName, match="Did you mean 'onnxruntime'"):
-        choose("onnx-runtime", exportable=True)
+        choose("onnx-runtime")
+
+
+@pytest.mark.parametrize(
+    ("engine", "device"),
+    [("onnxruntime", "cuda"), ("openvino", "gpu"), ("torch", "gpu0"), ("auto", "cuda:9")],
+)
+def test_a_device_that_is_not_there_is_refused(engine, device):
+    with pytest.raises(UsageError, match=f"device of .* must be one of auto, cpu.* but got '{device}'"):
+        choose(engine, device=device)
+
+
+# ---------------------------------------------------------------- threads, processes, the caller's network
+
+
+def _in_another_process(connection, engine, wanted):
+    connection.send(engine.run(_BATCH, wanted)[wanted[0]])
+
+
+_BATCH = np.random.default_rng(3).integers(0, 256, (3, 112, 112, 3), dtype=np.uint8)
+_WANTED = ["exit/3"]
+
+
+@pytest.mark.parametrize("name", engines.ENGINES)
+def test_an_engine_can_be_pickled_and_used_after_fork_and_by_spawn(name, make_vit, graph_of):
+    vit = make_vit(0, **SMALL)
+    engine = _open(name, vit, lambda: graph_of("small", vit))
+    want = engine.run(_BATCH, _WANTED)[_WANTED[0]]  # and it has threads now
+    again = pickle.loads(pickle.dumps(engine))
+    np.testing.assert_array_equal(again.run(_BATCH, _WANTED)[_WANTED[0]], want)
+    for method in ("fork", "spawn"):
+        context = multiprocessing.get_context(method)
+        here, there = context.Pipe(duplex=False)
+        process = context.Process(target=_in_another_process, args=(there, engine, _WANTED))
+        process.start()
+        assert here.poll(120), f"nothing came back after {method}"
+        np.testing.assert_allclose(here.recv(), want, atol=1e-6)
+        process.join(30)
+        assert process.exitcode == 0
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_a_request_is_compiled_once_however_many_threads_ask(name, make_vit, graph_of, monkeypatch):
+    vit = make_vit(0, **SMALL)
+    engine = _open(name, vit, lambda: graph_of("small", vit))
+    compiled, compile_ = [], type(engine)._compile
+    monkeypatch.setattr(
+        type(engine), "_compile", lambda *arguments: (compiled.append(1), compile_(*arguments))[1]
+    )
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: engine.run(_BATCH, _WANTED)[_WANTED[0]], range(8)))
+    assert len(compiled) == 1
+    assert all(np.array_equal(one, found[0]) for one in found)
+
+
+def test_the_caller_s_network_and_threads_stay_as_they_were(make_vit):
+    vit = make_vit(0, **SMALL).train().requires_grad_(True)
+    state = {key: tensor.clone() for key, tensor in vit.state_dict().items()}
+    threads = torch.get_num_threads()
+    engine = TorchEngine(vit, threads=threads + 1)
+    engine.run(_BATCH, _WANTED)
+    assert torch.get_num_threads() == threads
+    assert all(module.training for module in vit.modules())
+    assert all(parameter.requires_grad for parameter in vit.parameters())
+    assert all(torch.equal(tensor, state[key]) for key, tensor in vit.state_dict().items())
+    with torch.no_grad():
+        vit.quality_head.project.weight += 1  # the weights are shared, not copied
+    assert not np.array_equal(engine.run(_BATCH, _WANTED)["exit/3"], _plain(make_vit)["exit/3"])
+
+
+def _plain(make_vit):
+    return TorchEngine(make_vit(0, **SMALL)).run(_BATCH, _WANTED)
+
+
+def test_an_engine_object_serves_a_scorer(make_vit):
+    engine = TorchEngine(make_vit(0, **SMALL))
+    scorer = Scorer(engine=engine, methods=["attn", "exit:3"])
+    assert scorer.card == engine.card
+    np.testing.assert_array_equal(scorer.score_crops(_BATCH)["exit:3"], engine.run(_BATCH, _WANTED)["exit/3"])
+    for options, named in (
+        ({"model": "x.pt"}, "model"),
+        ({"precision": "bf16"}, "precision"),
+        ({"heads": 4}, "heads"),
+    ):
+        with pytest.raises(UsageError, match=f"brings its own network: leave out {named}"):
+            Scorer(engine=engine, **options)
+    with pytest.raises(UsageError, match=r"engine must be a name or a fiqa\.engines\.Engine, but got int"):
+        Scorer(engine=3)
+
+
+@pytest.mark.parametrize("model", ["default", "network"])
+def test_heads_of_a_model_that_knows_its_own_are_refused(model, make_vit):
+    with pytest.raises(UsageError, match="knows its number of attention heads: leave out heads=7"):
+        Scorer(make_vit(0, **SMALL) if model == "network" else model, heads=7)
 
 
 def test_threads_are_counted_or_given():

@@ -8,7 +8,7 @@ from .base import Engine, NamedEngine, available_threads, installed
 from .graph_engine import GraphEngine
 from .onnxruntime import OnnxRuntimeEngine
 from .openvino import OpenVINOEngine
-from .registry import ENGINES, choose, register
+from .registry import ENGINES, choose
 from .torch import TorchEngine
 
 __all__ = [
@@ -22,5 +22,4 @@ __all__ = [
     "available_threads",
     "choose",
     "installed",
-    "register",
 ]

@@ -26,9 +26,11 @@ class Engine(Protocol):
         card: which network it runs.
     """
 
-    name: str
     precision: str
     card: ModelCard
+
+    @property
+    def name(self) -> str: ...
 
     def run(self, crops: ImageArray, wanted: Sequence[str]) -> Evidence:
         """Evidence ``wanted`` for crops uint8 (B, 112, 112, 3) RGB, B ≥ 1."""
@@ -36,7 +38,7 @@ class Engine(Protocol):
 
 
 class NamedEngine:
-    """Base of the engines that have a name to choose them by; :func:`register` makes one known.
+    """Base of the engines that have a name to choose them by; ``@ENGINES.register`` makes one known.
 
     Made from what it reads: ``kind(source, threads=…, precision=…, device=…)``.
 
@@ -49,6 +51,8 @@ class NamedEngine:
     """
 
     name: ClassVar[str]
+    precision: str
+    card: ModelCard
     precisions: ClassVar[tuple[str, ...]] = ("fp32",)
     reads: ClassVar[Literal["graph", "network"]] = "graph"
     needs: ClassVar[tuple[str, str] | None] = None

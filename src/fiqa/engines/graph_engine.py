@@ -56,8 +56,8 @@ class GraphEngine(NamedEngine):
         _ALIVE.add(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        options = {"threads": self.threads, "precision": self.precision, "device": self.device}
-        return partial(type(self), **options), (self._source,)
+        made = partial(type(self), threads=self.threads, precision=self.precision, device=self.device)
+        return made, (self._source,)
 
     def run(self, crops: ImageArray, wanted: Sequence[str]) -> Evidence:
         wanted = names.check_names(wanted, self.card.depth)

@@ -6,12 +6,12 @@ from ..errors import UsageError
 from ..graph.checker import INPUT
 from .base import Compiled
 from .graph_engine import GraphEngine
-from .registry import register
+from .registry import ENGINES
 
 _PROVIDERS = ["CPUExecutionProvider"]
 
 
-@register
+@ENGINES.register
 class OnnxRuntimeEngine(GraphEngine):
     """ONNX Runtime on the CPU; ``int8`` quantises after training (needs the onnx package)."""
 
@@ -33,7 +33,6 @@ class OnnxRuntimeEngine(GraphEngine):
         options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
         session = onnxruntime.InferenceSession(graph, options, providers=_PROVIDERS)
         if session.get_providers() != _PROVIDERS:  # of one that it lacks, ONNX Runtime only warns
-            raise UsageError(
-                f"onnxruntime was asked for {', '.join(_PROVIDERS)}, but runs {', '.join(session.get_providers())}"
-            )
+            runs = ", ".join(session.get_providers())
+            raise UsageError(f"onnxruntime was asked for {', '.join(_PROVIDERS)}, but runs {runs}")
         return lambda crops: session.run(list(fetched), {INPUT: crops})

@@ -8,10 +8,10 @@ from ..errors import require
 from ..types import FloatArray, ImageArray
 from .base import Compiled
 from .graph_engine import GraphEngine
-from .registry import register
+from .registry import ENGINES
 
 
-@register
+@ENGINES.register
 class OpenVINOEngine(GraphEngine):
     """OpenVINO on the CPU; ``int8`` quantises after training, with nncf."""
 

@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TypeVar
 
-from ..errors import UsageError, unknown
+from ..registry import Registry
 from .base import NamedEngine
 
-ENGINES: dict[str, type[NamedEngine]] = {}
-"""Every engine that can be chosen by name; :func:`register` adds one."""
-
-Kind = TypeVar("Kind", bound=type[NamedEngine])
-
-
-def register(kind: Kind) -> Kind:
-    """Make an engine class known by its ``name``; to be used as a decorator.
-
-    Raises:
-        UsageError: another class has that name.
-    """
-    other = ENGINES.setdefault(kind.name, kind)
-    if other is not kind:
-        raise UsageError(f"an engine called {kind.name!r} is there already, from {other.__module__}")
-    return kind
+ENGINES: Registry[type[NamedEngine]] = Registry("engine", "fiqa.engines")
 
 
 def choose(
@@ -47,10 +31,9 @@ def choose(
         MissingExtra: what it needs is not installed.
     """
     if engine != "auto":
-        if engine not in ENGINES:
-            raise unknown("engine", engine, ("auto", *ENGINES))
-        ENGINES[engine].check(precision=precision, device=device)
-        return ENGINES[engine]
+        kind = ENGINES.find(engine)
+        kind.check(precision=precision, device=device)
+        return kind
     by_speed = sorted(ENGINES.values(), key=lambda kind: kind.rank)
     readers = [kind for kind in by_speed if kind.reads in sources]
     able = [kind for kind in readers if kind.is_installed()] or readers

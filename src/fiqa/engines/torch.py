@@ -14,7 +14,7 @@ from ..errors import require
 from ..evidence import Evidence
 from ..types import FloatArray, ImageArray
 from .base import NamedEngine, available_threads, in_passes
-from .registry import register
+from .registry import ENGINES
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..network.vit import ViT
 
 
-@register
+@ENGINES.register
 class TorchEngine(NamedEngine):
     """torch, on the CPU or a GPU; ``bf16`` runs the blocks under autocast, the scores stay float32.
 
@@ -65,8 +65,8 @@ class TorchEngine(NamedEngine):
         self._vit = evaluation_copy(source, device)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        options = {"threads": self.threads, "precision": self.precision, "device": self.device}
-        return partial(type(self), **options), (self._vit,)
+        made = partial(type(self), threads=self.threads, precision=self.precision, device=self.device)
+        return made, (self._vit,)
 
     @classmethod
     def devices(cls) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
 Accepted are timm's ``VisionTransformer`` and, from transformers 4 and 5, ``ViTModel``, ``CLIPVisionModel``
 and ``Dinov2Model`` (with or without registers). An adapted network is made of copies of the model's own
-modules in evaluation mode, which share its weights and their device. Class and register tokens become prefix tokens, which no statistic of
-the patches sees.
+modules in evaluation mode, which share its weights and their device. Class and register tokens become prefix
+tokens, which no statistic of the patches sees.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A network in → the same network in evaluation mode out, on a device; the one given stays as it was (torch)."""
+"""A network in → a copy in evaluation mode out, on a device; the one given stays as it was (torch)."""
 
 from __future__ import annotations
 
