@@ -448,6 +448,7 @@ def test_a_transformers_model_is_taken_as_it_is(faces):
         ({"align": "maybe"}, UsageError, "auto, none, detect"),
         ({"detector": "x"}, UsageError, "detect"),
         ({"rotate": "yes"}, UsageError, "none, auto"),
+        ({"rotate": "auto", "align": "none"}, UsageError, "needs a detector"),
         ({"methods": []}, UsageError, "at least one"),
         ({"methods": ["vitt"]}, UnknownName, "'vitnt'"),
         ({"methods": "vitt", "model": "nowhere.pt"}, UnknownName, "'vitnt'"),

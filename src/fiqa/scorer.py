@@ -90,7 +90,9 @@ class Scorer:
         from .faces import face_source
 
         choice("align", align, ALIGNMENTS)
-        self._source = face_source(detector, rotate=rotate)
+        self.source = face_source(detector, rotate=rotate)
+        if align == "none" and rotate != "none":
+            raise UsageError(f"rotate={rotate!r} needs a detector, and align='none' uses none")
         if isinstance(methods, str | Method):
             methods = (methods,)
         plans.check(methods)  # a typing error should not wait for a checkpoint to load
@@ -159,8 +161,8 @@ class Scorer:
         from .faces import DetectorSource
 
         self.score_crops(np.zeros((batch_size, *CROP_SHAPE), dtype=np.uint8))
-        if self.align != "none" and isinstance(self._source, DetectorSource):
-            self._source.open()
+        if self.align != "none" and isinstance(self.source, DetectorSource):
+            self.source.open()
 
     # ------------------------------------------------------------ crops
 
@@ -313,7 +315,7 @@ class Scorer:
         if faces is None:
             if self.align == "none" or (self.align == "auto" and pixels.shape == CROP_SHAPE):
                 return [Located(None, whole_as_crop(pixels), remark)]
-            faces = self._source.faces(pixels, path_of(image))
+            faces = self.source.faces(pixels, path_of(image))
         wanted = faces if all_faces else faces[:1]
         return [Located(face, align(pixels, face.landmarks), remark) for face in wanted]
 

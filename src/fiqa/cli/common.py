@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from ..errors import UsageError
 
 if TYPE_CHECKING:
     from ..scorer import Scorer
@@ -27,6 +30,15 @@ Threads = Annotated[int | None, typer.Option(min=1, help="Processors to use. [de
 Heads = Annotated[int | None, typer.Option(min=1, help="Attention heads of a checkpoint that is no preset.")]
 Align = Annotated[str, typer.Option(help="auto, none or detect.")]
 Landmarks = Annotated[Path | None, typer.Option(help="CSV path,x1,y1,…,x5,y5 to use in place of a detector.")]
+Rotate = Annotated[str, typer.Option(help="none, or auto: also find faces turned by 90°, 180° or 270°.")]
+MinFace = Annotated[
+    int | None,
+    typer.Option(metavar="PIXELS", help="Side of the smallest face to look for. [default: 20]"),
+]
+MaxSide = Annotated[
+    int | None,
+    typer.Option(metavar="PIXELS", help="Look for faces in a copy of at most this size. [default: 1280]"),
+]
 Budget = Annotated[str | None, typer.Option(help="Limit a face's pass: 50%, 3GFLOPs or 20ms.")]
 Timeout = Annotated[float, typer.Option(help="Seconds after which one image is given up.")]
 MaxFileSize = Annotated[int, typer.Option(min=1, help="Megabytes of the largest file that is read.")]
@@ -49,17 +61,31 @@ def printable(text: str) -> str:
 def make_scorer(
     *, timeout: float = 30.0, max_file_size: int = 200, tolerant: bool = False, **settings: Any
 ) -> Scorer:
+    """A scorer; ``landmarks``, ``min_face``, ``max_side`` say where its faces come from, None: not given."""
     from ..images import Limits
-
-    landmarks = settings.pop("landmarks", None)
-    if landmarks is not None:
-        from ..faces.sources import LandmarksCsv
-
-        settings["detector"] = LandmarksCsv(landmarks)
     from ..scorer import Scorer
 
+    landmarks = settings.pop("landmarks", None)
+    sizes = {name: settings.pop(name, None) for name in ("min_face", "max_side")}
+    sizes = {name: value for name, value in sizes.items() if value is not None}
+    if landmarks is not None:
+        from ..faces import LandmarksCsv
+
+        _refuse(sizes, "--landmarks takes the detector's place")
+        settings["detector"] = LandmarksCsv(landmarks)
+    elif sizes:
+        from ..faces import default_detector
+
+        if settings.get("align") == "none":
+            _refuse(sizes, "--align none detects nothing")
+        settings["detector"] = default_detector(**sizes)
     limits = Limits(timeout=timeout, max_bytes=max_file_size * 1_000_000, tolerant=tolerant)
     return Scorer(limits=limits, **settings)
+
+
+def _refuse(options: Iterable[str], why: str) -> None:
+    for name in options:
+        raise UsageError(f"--{name.replace('_', '-')} is the detector's, and {why}: leave out one of them")
 
 
 def announce(scorer: Scorer, budget: str | None) -> None:

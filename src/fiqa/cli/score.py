@@ -19,9 +19,12 @@ from .common import (
     Heads,
     Landmarks,
     MaxFileSize,
+    MaxSide,
     Methods,
+    MinFace,
     Model,
     Precision,
+    Rotate,
     Threads,
     Timeout,
     Tolerant,
@@ -59,6 +62,9 @@ def score(
     batch_size: Annotated[int, typer.Option(min=1, help="Faces a forward pass.")] = 8,
     heads: Heads = None,
     landmarks: Landmarks = None,
+    rotate: Rotate = "none",
+    min_face: MinFace = None,
+    max_side: MaxSide = None,
     profile: Annotated[Path | None, typer.Option(help="Calibration profile for the 0–100 score.")] = None,
     timeout: Timeout = 30.0,
     max_file_size: MaxFileSize = 200,
@@ -77,6 +83,7 @@ def score(
         model=model, methods=method, engine=engine, align=align, threads=threads, precision=precision,
         heads=heads, profile=profile, budget=budget, landmarks=landmarks,
         timeout=timeout, max_file_size=max_file_size, tolerant=tolerant,
+        rotate=rotate, min_face=min_face, max_side=max_side,
     )  # fmt: skip
     announce(scorer, budget)
     settings: dict[str, Any] = {"batch_size": batch_size, "all_faces": all_faces}

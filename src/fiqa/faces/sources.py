@@ -69,10 +69,10 @@ class DetectorSource:
             raise UsageError(f"rotate must be one of {', '.join(get_args(Rotate))}, but got {rotate!r}")
         self.rotate = rotate
         self._detector = detector
+        self._name = "default detector" if detector is None else _named(detector)  # opened or not yet
 
     def __repr__(self) -> str:
-        detector = "default" if self._detector is None else repr(self._detector)
-        return f"DetectorSource({detector}, rotate={self.rotate!r})"
+        return self._name if self.rotate == "none" else f"{self._name}, rotate={self.rotate!r}"
 
     def open(self) -> None:
         """Open the detector now rather than at the first image.
@@ -187,6 +187,9 @@ class LandmarksCsv:
         self._faces = {key: _largest_first(found) for key, found in rows.items()}
         self._by_absolute = {os.path.normpath(os.path.join(folder, key)): key for key in self._faces}
 
+    def __repr__(self) -> str:
+        return f"LandmarksCsv({self.path!r})"
+
     def faces(self, pixels: ImageArray | None, path: str | None = None) -> list[Face]:
         """Faces of the image at ``path``, the largest first; ``pixels`` play no part.
 
@@ -226,6 +229,11 @@ def face_around(landmarks: ArrayLike) -> Face:
     margin = (high - low).max() / 2
     left, top, right, bottom = (float(v) for v in (*(low - margin), *(high + margin)))
     return Face((left, top, right, bottom), points)
+
+
+def _named(detector: Detector) -> str:
+    """What a detector says of itself, never its address."""
+    return type(detector).__name__ if type(detector).__repr__ is object.__repr__ else repr(detector)
 
 
 def _shorter_side(face: Face) -> float:

@@ -36,6 +36,7 @@ def facts(scorer: Scorer, *, all_faces: bool, decides: Mapping[str, Any]) -> dic
             "engine": scorer.engine,
             "align": scorer.align,
             "tolerant": scorer.limits is not None and scorer.limits.tolerant,
+            "detector": _detector(scorer),
             "all_faces": all_faces,
             "scored_by": scorer.scored_by,
             "calibration": "" if calibration is None else digest(json.dumps(calibration).encode()),
@@ -51,6 +52,13 @@ def facts(scorer: Scorer, *, all_faces: bool, decides: Mapping[str, Any]) -> dic
             "packages": {name: version for name in _PACKAGES if (version := _version(name))},
         },
     }
+
+
+def _detector(scorer: Scorer) -> str:
+    from ..faces import DetectorSource
+
+    source = scorer.source
+    return repr(source) if isinstance(source, DetectorSource) else type(source).__name__
 
 
 def digest(data: bytes) -> str:
