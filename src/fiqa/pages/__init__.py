@@ -1,7 +1,5 @@
 """Qualities in → pictures and self-contained pages out, in one style."""
 
-from __future__ import annotations
-
 from .heatmap import COLOURS, colour_range, colours, overlay, sheet
 
 __all__ = ["COLOURS", "colour_range", "colours", "overlay", "sheet"]
