@@ -11,7 +11,15 @@ import pytest
 import fiqa
 
 SOURCE = Path(fiqa.__file__).parent
-ERRORS = ("UsageError", "DataError", "ImageError", "CheckpointMismatch", "MissingExtra", "FiqaError", "unknown")
+ERRORS = (
+    "UsageError",
+    "DataError",
+    "ImageError",
+    "CheckpointMismatch",
+    "MissingExtra",
+    "FiqaError",
+    "unknown",
+)
 
 
 def _texts(path: Path) -> Iterator[tuple[int, str]]:

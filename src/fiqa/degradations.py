@@ -139,11 +139,9 @@ def degrade(image: Image8, kind: str, severity: float, seed: int = 0) -> Image8:
     if kind not in _FAMILIES:
         raise unknown("degradation", kind, DEGRADATIONS)
     if not 0.0 <= severity <= 1.0:
-        raise UsageError(f"severity {severity} is outside 0 to 1; 0 leaves the image as it is.")
+        raise UsageError(f"severity must be from 0 (the image as it is) to 1, but got {severity}")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise UsageError(
-            f"image is {image.dtype} {image.shape}; pass an RGB array of dtype uint8 and shape (H, W, 3)."
-        )
+        raise UsageError(f"image must be uint8 of shape (H, W, 3), RGB, but got {image.dtype} {image.shape}")
     if severity == 0.0:
         return image.copy()
     return _FAMILIES[kind](image, float(severity), np.random.default_rng(seed))
@@ -189,6 +187,6 @@ def ladder(image: Image8, kind: str, n: int = 6, seed: int = 0) -> tuple[NDArray
         UsageError: ``n`` is below 2; and as in `degrade`.
     """
     if n < 2:
-        raise UsageError(f"a ladder of {n} rungs has no slope; ask for at least 2.")
+        raise UsageError(f"a ladder must have at least 2 rungs, but got {n}")
     severities = np.linspace(0.0, 1.0, n)
     return severities, np.stack([degrade(image, kind, s, seed) for s in severities])

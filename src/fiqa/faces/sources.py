@@ -183,7 +183,7 @@ class LandmarksCsv:
                     face = _face_of(row, f"{name!r}, line {reader.line_num}")
                     rows.setdefault(row[0], []).append(face)
         except (OSError, csv.Error) as error:
-            raise DataError(f"the landmarks {name!r} can't be read: {error}.") from error
+            raise DataError(f"the landmarks {name!r} can't be read: {error}") from error
         self._faces = {key: _largest_first(found) for key, found in rows.items()}
         self._by_absolute = {os.path.normpath(os.path.join(folder, key)): key for key in self._faces}
 
