@@ -8,7 +8,7 @@ PACKAGED := $(shell find src tools -type f -not -name '*.pyc') README.md LICENSE
 demo: .venv/core.stamp  ## score the example photographs with the embedded model
 	$(BIN)/fiqa demo --output out/demo
 
-test: .venv/dev.stamp  ## lint, types and tests
+test: .venv/dev.stamp package  ## lint, types and tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
