@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def plot(log: Path, output: Path) -> None:
-    """Every column of the log (named as in `train.total_loss`) against the number of samples."""
+    """Every column of the log (named as in `losses.total_loss`) against the number of samples."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -16,8 +16,9 @@ from fiqa.network import ViTConfig
 from fiqa.network.stems import ConvNeXtStem
 from plot import plot
 from stem import SHAPE, edgeface_stem, fit, maps
+from student import choose, forward
 from teacher import Teacher
-from train import choose, forward, train
+from train import train
 
 TINY = {
     "width": 32,
