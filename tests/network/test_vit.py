@@ -95,13 +95,14 @@ def test_folded_exits_equal_unfolded_ones(prefix, make_vit, crops):
     config = {"quality": "embedding", "head": "flatten", "embedding": 12, "quality_token": prefix}
     vit = make_vit(3, **config, head_sees_prefix=prefix)
     tokens = [vit.norm(state.tokens) for state in vit.walk(torch.from_numpy(crops))]
-    before = torch.stack([vit.exit_score(t) for t in tokens])
+    before = torch.stack([vit.exit_score(t, n) for n, t in enumerate(tokens, 1)])
     n_tokens = vit.config.n_patches + prefix
     vit.fold(keep_head=False)
     assert vit.exit_weight.shape == (n_tokens, vit.config.width)
     assert vit.head is None
     assert vit.has_exits
-    torch.testing.assert_close(torch.stack([vit.exit_score(t) for t in tokens]), before, rtol=1e-4, atol=1e-5)
+    after = torch.stack([vit.exit_score(t, n) for n, t in enumerate(tokens, 1)])
+    torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-5)
 
 
 def test_folding_never_loses_the_exits(make_vit, crops):

@@ -146,10 +146,22 @@ class LiteralViT:
         x = self._linear(self._batch_norm(x, "head.norm1", c.head_eps), "head.project")
         return self._batch_norm(x, "head.norm2", c.head_eps)
 
-    def exit_score(self, tokens: Array) -> Array:
-        """Quality of a block's tokens through the whole head, (B, T, D) → (B,)."""
-        x = self.final_norm(tokens)[:, 0] if self.config.quality == "token" else self.embedding(tokens)
-        return self._linear(self._batch_norm(x, "quality_head.norm", 1e-5), "quality_head.project")[:, 0]
+    def exit_score(self, tokens: Array, number: int = 1) -> Array:
+        """Quality of the tokens of block ``number`` through the whole head, (B, T, D) → (B,)."""
+        c = self.config
+        key = "quality_head" if c.quality_exits == "shared" else f"quality_head.{number - 1}"
+        x = self._quality_features(tokens) if c.quality == "token" else self.embedding(tokens)
+        x = self._batch_norm(x, f"{key}.norm", 1e-5)
+        if c.quality_hidden:
+            x = self._gelu(self._linear(x, f"{key}.hidden"))
+        return self._linear(x, f"{key}.project")[:, 0]
+
+    def _quality_features(self, tokens: Array) -> Array:
+        """(B, T, D) → (B, kinds · D): quality token, mean and standard deviation of the patches."""
+        normed = self.final_norm(tokens)
+        patches = normed[:, self.n_prefix :]
+        found = {"token": normed[:, 0], "mean": patches.mean(axis=1), "std": patches.std(axis=1)}
+        return np.concatenate([found[kind] for kind in self.config.quality_features], axis=1)
 
     # ---------------------------------------------------------------- the methods
 

@@ -11,7 +11,7 @@ from ..types import CROP_SIZE, MOST_BLOCKS
 
 _MOST = {  # far beyond what anybody trains
     **{"width": 2**16, "depth": MOST_BLOCKS, "heads": 2**10, "mlp_width": 2**18, "embedding": 2**16},
-    **{"image_size": 2**12, "patch_size": 2**12},
+    **{"image_size": 2**12, "patch_size": 2**12, "quality_hidden": 2**16},
     **{"stem_widths": 2**14, "stem_depths": 100, "stem_kernels": 31},
 }
 _ALLOWED = {
@@ -19,8 +19,11 @@ _ALLOWED = {
     "activation": ("relu6", "gelu"),
     "head": ("flatten", "mean", None),
     "quality": ("token", "embedding", None),
+    "quality_exits": ("shared", "own", "added"),
     **dict.fromkeys(("qkv_bias", "head_sees_prefix", "quality_token"), (True, False)),
 }
+
+QUALITY_FEATURES = ("token", "mean", "std")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,11 @@ class ViTConfig:
         quality: ``token`` (read from a prepended quality token), ``embedding`` (read from the recognition
             embedding) or None.
         quality_token: whether a learnable quality token is prepended.
+        quality_features: what a head of ``quality="token"`` reads, after the final LayerNorm: the quality
+            ``token``, and ``mean`` and ``std`` of the patch tokens. ViT-FIQA reads the token alone.
+        quality_hidden: units of the head's hidden layer; 0 for ViT-FIQA's linear head.
+        quality_exits: ``shared`` (one head reads every exit, as in EX-FIQA), ``own`` (each exit has a head of
+            its own) or ``added`` (each has, and adds what it says to the score of the exit before).
         stem_widths, stem_depths, stem_kernels: channels, blocks and depthwise kernel of the ``convnext``
             stem's stages, at 4, 8 and (if there is a third) 16 pixels a cell.
         norm_eps, head_eps: epsilon of the LayerNorms and of the recognition head's BatchNorms.
@@ -65,6 +73,9 @@ class ViTConfig:
     embedding: int = 0
     quality: Literal["token", "embedding"] | None = None
     quality_token: bool = False
+    quality_features: tuple[str, ...] = ("token",)
+    quality_hidden: int = 0
+    quality_exits: Literal["shared", "own", "added"] = "shared"
     stem_widths: tuple[int, ...] = (32, 64)
     stem_depths: tuple[int, ...] = (3, 2)
     stem_kernels: tuple[int, ...] = (3, 5)
@@ -83,6 +94,7 @@ class ViTConfig:
             raise UsageError("quality='token' needs quality_token=True")
         if self.quality == "embedding" and self.head is None:
             raise UsageError("quality='embedding' needs a recognition head")
+        self._check_quality_head()
         if not 1 <= self.patch_size <= self.image_size:
             raise UsageError(
                 f"a patch of {self.patch_size} pixels does not fit an image of {self.image_size} pixels"
@@ -118,6 +130,21 @@ class ViTConfig:
             if getattr(self, name) not in allowed:
                 shown = ", ".join(map(str, allowed))
                 raise UsageError(f"{name} must be one of {shown}, but got {getattr(self, name)!r:.60}")
+
+    def _check_quality_head(self) -> None:
+        features = self.quality_features
+        known = all(feature in QUALITY_FEATURES for feature in features)
+        if not known or not features or len(set(features)) < len(features):
+            shown = ", ".join(map(str, features)) or "none"
+            raise UsageError(
+                f"quality_features must be some of {', '.join(QUALITY_FEATURES)}, each once, but got {shown:.60}"
+            )
+        form = (features, self.quality_hidden, self.quality_exits)
+        if self.quality != "token" and form != (("token",), 0, "shared"):
+            raise UsageError(
+                f"quality_features, quality_hidden and quality_exits shape a head that reads tokens: "
+                f"leave them, or set quality='token' in place of {self.quality!r}"
+            )
 
     @property
     def grid(self) -> tuple[int, int]:

@@ -26,7 +26,7 @@ def record(
         UsageError: a name that this network can't give.
     """
     wanted = names.check_names(wanted, vit.depth)
-    plan = _plan(wanted, vit.depth)
+    plan = _plan(wanted, vit.depth, vit.config.quality_exits == "added")
     found: dict[str, Tensor] = {}
     kept: dict[tuple[int, str], Tensor] = {}
     for state in vit.walk(crops):
@@ -47,14 +47,17 @@ def record(
     return {name: found[name] for name in wanted}
 
 
-def _plan(wanted: Sequence[str], depth: int) -> list[list[str]]:
-    """Per block, the names that are complete once it has run."""
+def _plan(wanted: Sequence[str], depth: int, exits_add_up: bool) -> list[list[str]]:
+    """Per block, the names that are complete once it has run, and what it must keep for later blocks."""
     plan: list[list[str]] = [[] for _ in range(depth)]
     for name in wanted:
         plan[names.last_block(name, depth)].append(name)
         if name.startswith("step/"):  # the step's first block must record its state
             before, _, norm = _step(name)
             plan[before].append(names.state(before, norm) + "/kept")
+    exits = [names.last_block(name, depth) for name in wanted if name.startswith("exit/")]
+    for block in range(max(exits, default=0) if exits_add_up else 0):
+        plan[block].append(names.exit_(block + 1) + "/kept")
     return plan
 
 
@@ -65,6 +68,8 @@ def _step(name: str) -> tuple[int, int, str]:
 
 
 def _refers(name: str, key: tuple[int, str]) -> bool:
+    if key[1] == "exit":
+        return name.removesuffix("/kept") == names.exit_(key[0] + 2)
     return name.startswith("step/") and _step(name)[0] == key[0] and _step(name)[2] == key[1]
 
 
@@ -77,6 +82,9 @@ def _of_block(
     if set(kinds.values()) - {"logits", "received"}:
         normed = vit.norm(state.tokens.float())
     for name, kind in kinds.items():
+        if name.endswith("/kept") and kind == "exit":
+            _exit(vit, state, normed, kept)
+            continue
         if name.endswith("/kept"):
             _unit(state, normed, name.split("/")[2], kept)
             continue
@@ -86,8 +94,7 @@ def _of_block(
             case "logits":
                 found[name] = reduced_logits(state, name.split("/")[2])
             case "exit":
-                assert normed is not None
-                found[name] = vit.exit_score(normed)
+                found[name] = _exit(vit, state, normed, kept)
             case "embedding":
                 assert normed is not None
                 found[name] = vit.embedding(normed)
@@ -99,6 +106,15 @@ def _of_block(
                     _unit(state, normed, norm, kept) - kept[before, norm], dim=-1
                 )
     return found
+
+
+def _exit(vit: ViT, state: BlockState, normed: Tensor | None, kept: dict[tuple[int, str], Tensor]) -> Tensor:
+    """Quality (B,) at this block, computed once and remembered in ``kept`` for the exit after it."""
+    key = (state.index, "exit")
+    if key not in kept:
+        assert normed is not None
+        kept[key] = vit.exit_score(normed, state.index + 1, kept.get((state.index - 1, "exit")))
+    return kept[key]
 
 
 def _unit(state: BlockState, normed: Tensor | None, norm: str, kept: dict[tuple[int, str], Tensor]) -> Tensor:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ..errors import UsageError
 from ..types import ModelCard
 from .config import ViTConfig
+from .quality import QualityHead, QualityHeads, quality_features, quality_head
 from .stems import ConvNeXtStem, ConvStem, PatchStem
 
 
@@ -150,19 +151,6 @@ class MeanHead(nn.Module):
         return self.norm(self.project(normed.mean(dim=1)))
 
 
-class QualityHead(nn.Module):
-    """ViT-FIQA's regression of quality: BN → Linear(· → 1), without bias."""
-
-    def __init__(self, features: int) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm1d(features)
-        self.project = nn.Linear(features, 1, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, F) → (B,), higher = better."""
-        return self.project(self.norm(x)).squeeze(-1)
-
-
 class ViT(nn.Module):
     """A Vision Transformer for face crops, to be walked block by block.
 
@@ -201,9 +189,7 @@ class ViT(nn.Module):
             self.head = FlattenHead(n_tokens, config)
         elif config.head == "mean":
             self.head = MeanHead(config)
-        self.quality_head: QualityHead | None = None
-        if config.quality is not None:
-            self.quality_head = QualityHead(config.width if config.quality == "token" else config.embedding)
+        self.quality_head: QualityHead | QualityHeads | None = quality_head(config)
         self.register_buffer("exit_weight", None, persistent=False)  # filled by fold
         self.register_buffer("exit_bias", None, persistent=False)
         self.register_buffer("pixel_scale", None, persistent=False)
@@ -275,16 +261,32 @@ class ViT(nn.Module):
             raise UsageError("this network has no recognition head, so it gives no embedding")
         return self.head(normed if self.config.head_sees_prefix else normed[:, self.n_prefix :])
 
-    def exit_score(self, normed: Tensor) -> Tensor:
-        """Tokens (B, T, D) of any block after the final LayerNorm → raw quality (B,), higher = better."""
+    def exit_score(self, normed: Tensor, number: int | None = None, before: Tensor | None = None) -> Tensor:
+        """Tokens (B, T, D) of any block after the final LayerNorm → raw quality (B,), higher = better.
+
+        Args:
+            normed: the tokens.
+            number: the exit, the block counted from 1; exits that have heads of their own need it.
+            before: (B,) score of the exit before, where exits add up.
+        """
         if self.exit_weight is not None and self.exit_bias is not None:
             tokens = normed if self.config.head_sees_prefix else normed[:, self.n_prefix :]
             return (tokens * self.exit_weight).sum(dim=(1, 2)) + self.exit_bias
         if self.quality_head is None:
             raise UsageError("this network regresses no quality, so it has no exits")
-        if self.config.quality == "token":
-            return self.quality_head(normed[:, 0])
-        return self.quality_head(self.embedding(normed))
+        if self.config.quality == "embedding":
+            return self.quality_head(self.embedding(normed))
+        features = quality_features(normed, self.n_prefix, self.config.quality_features)
+        if not isinstance(self.quality_head, QualityHeads):
+            return self.quality_head(features)
+        if number is None:
+            raise UsageError("every exit of this network has its own head: say which exit, from 1")
+        own = self.quality_head(features, number)
+        if self.config.quality_exits == "own" or number == 1:
+            return own
+        if before is None:
+            raise UsageError(f"the exits of this network add up: exit {number} needs the score before it")
+        return before + own
 
     @torch.no_grad()
     def fold(self, *, keep_head: bool = True) -> ViT:
@@ -296,7 +298,11 @@ class ViT(nn.Module):
         read from a mean-pooled embedding, which is cheap as it is and not folded.
         """
         head, quality = self.head, self.quality_head
-        if self.config.quality == "embedding" and isinstance(head, FlattenHead) and quality is not None:
+        if (
+            self.config.quality == "embedding"
+            and isinstance(head, FlattenHead)
+            and isinstance(quality, QualityHead)
+        ):
             row, bias = quality.project.weight.double()[0], torch.zeros((), dtype=torch.float64)
             stages = ((quality.norm, None), (head.norm2, head.project), (head.norm1, head.reduce))
             for norm, linear in stages:  # from the score back to the tokens
