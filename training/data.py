@@ -1,7 +1,7 @@
 """A folder of aligned faces → two arrays: the crops, and what the teacher says of each of them.
 
 Layout: any tree of 112×112 images. Images in a folder of their own are one person, except under the folders
-named with ``--no-identity`` (UTKFace has no identities). Run once::
+named with ``--no-identity`` (UTKFace has no identities); files named in ``--leave-out`` are not read. Once::
 
     python training/data.py FOLDER... --teacher edgeface_xs.onnx --out runs/faces
 """
@@ -9,7 +9,9 @@ named with ``--no-identity`` (UTKFace has no identities). Run once::
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -27,14 +29,25 @@ def normalised(x: Array) -> Array:
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
-def pack(folders: list[Path], teacher: Path | None, out: Path, no_identity: set[str], threads: int) -> int:
-    """Write ``crops.npy``, ``names.npy``, ``identity.npy`` and, with a teacher, ``teacher.npy`` (2, n, E)."""
+def pack(
+    folders: list[Path],
+    teacher: Path | None,
+    out: Path,
+    no_identity: Collection[str],
+    threads: int,
+    leave_out: Collection[str] = (),
+) -> int:
+    """Write ``crops.npy``, ``names.npy``, ``identity.npy`` and, with a teacher, ``teacher.npy`` (2, n, E).
+
+    ``no_identity``: patterns of folder names below which a folder is no person. ``leave_out``: names,
+    relative to a folder of ``folders``, that are not read.
+    """
     out.mkdir(parents=True, exist_ok=True)
     found = [
         (p.relative_to(f).as_posix(), p)
         for f in folders
         for p in f.rglob("*")
-        if p.suffix.lower() in SUFFIXES
+        if p.suffix.lower() in SUFFIXES and p.relative_to(f).as_posix() not in leave_out
     ]
     if not found:
         raise SystemExit(f"no images under {', '.join(map(str, folders))}; give folders of aligned crops")
@@ -50,7 +63,7 @@ def pack(folders: list[Path], teacher: Path | None, out: Path, no_identity: set[
     identity = np.full(len(found), -1, np.int64)
     for i, (name, _) in enumerate(found):
         person = name.rsplit("/", 1)[0] if "/" in name else ""
-        if person and not no_identity & set(person.split("/")):
+        if person and not any(fnmatch(part, p) for part in person.split("/") for p in no_identity):
             identity[i] = people.setdefault(person, len(people))
     np.save(out / "names.npy", np.array([name for name, _ in found]))
     np.save(out / "identity.npy", identity)
@@ -152,10 +165,15 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--teacher", type=Path, help="ONNX recogniser; leave out for the cosface objective")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--no-identity", nargs="*", default=["utk"], help="folders without identities")
+    parser.add_argument(
+        "--no-identity", nargs="*", default=["utk", "*-noid"], help="folders without identities, as patterns"
+    )
+    parser.add_argument("--leave-out", type=Path, help="text file with a name a line that is not read")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
-    print(pack(args.folders, args.teacher, args.out, set(args.no_identity), args.threads), "faces")
+    leave_out = set(args.leave_out.read_text().split()) if args.leave_out else set()
+    n = pack(args.folders, args.teacher, args.out, args.no_identity, args.threads, leave_out)
+    print(n, "faces")
 
 
 if __name__ == "__main__":
