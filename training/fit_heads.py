@@ -3,11 +3,12 @@
     python training/fit_heads.py default.safetensors --faces runs/faces --frozen runs/frozen \\
         --labels runs/quality/labels.npz --out runs/heads
 
-Every exit gets a head of its own on its own tokens, fitted to ``taught`` of `quality_teacher.py` for both
-views of every face but those of held-out people. The heads of several seeds become one: their hidden layers
-stand side by side, and their outputs are averaged. Attention, stability and embedding stay what they were, as
-no other weight changes. Writes ``model.safetensors``, ready for `embed.py`, and ``figures.json``: on
-clean faces of held-out people, each exit and the depth-weighted mean.
+Every exit gets a head on its own tokens, fitted to ``taught`` of `quality_teacher.py` for both views of every
+face but those of held-out people. With ``--exits added`` an exit's score is what its head adds to the score
+of the exit before, so that a deeper exit knows all that the shallower ones know. The heads of several seeds
+become one: their hidden layers stand side by side, and their outputs are averaged. Attention, stability and
+embedding stay what they were, as no other weight changes. Writes ``model.safetensors``, ready for `embed.py`,
+and ``figures.json``: on clean faces of held-out people, each exit and the depth-weighted mean.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from fiqa import load_checkpoint, save_checkpoint
-from fiqa.vit import QualityHead, QualityHeads, ViT
+from fiqa.network import ViT
+from fiqa.network.quality import QualityHead, QualityHeads
 from frozen import KINDS, load_done
 from heads import Batch, FitConfig, Heads, fit, predict
 from quality_teacher import LENGTH, figures
@@ -34,7 +36,7 @@ from quality_teacher import LENGTH, figures
 def exits_of(seen: list[NDArray[np.float16]], n: int, kinds: list[str]) -> Batch:
     """Rows of two views, as in `heads.two_views` → features of every exit (L, B, kinds · D)."""
     columns = [KINDS.index(kind) for kind in kinds]
-    chosen = [np.ascontiguousarray(x[:, :, columns]).reshape(len(x), x.shape[1], -1) for x in seen]
+    chosen = [x[:, :, columns].reshape(len(x), x.shape[1], -1) for x in seen]
 
     def batch(rows: Tensor) -> Tensor:
         index = rows.numpy()
@@ -66,9 +68,13 @@ def merge(fitted: list[Heads], number: int) -> QualityHead:
 
 
 def with_heads(vit: ViT, fitted: list[Heads], kinds: list[str]) -> ViT:
-    """The network with a head of its own on every exit; all other weights are those it had."""
-    hidden = fitted[0].config.hidden * len(fitted)
-    config = replace(vit.config, quality_features=tuple(kinds), quality_hidden=hidden, quality_exits="own")
+    """The network with new heads, one for each exit; all other weights are those it had."""
+    config = replace(
+        vit.config,
+        quality_features=tuple(kinds),
+        quality_hidden=fitted[0].config.hidden * len(fitted),
+        quality_exits="added" if fitted[0].config.added else "own",
+    )
     new = ViT(config)
     new.load_state_dict(
         {k: v for k, v in vit.state_dict().items() if not k.startswith("quality_head.")}, strict=False
@@ -88,10 +94,13 @@ def main() -> None:
     parser.add_argument("--teachers", nargs="+", default=["edgeface_xs", "edgeface_xxs"], help="for figures")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--features", nargs="+", choices=KINDS, default=["token", "mean", "std"])
-    parser.add_argument("--hidden", type=int, default=16, help="units of each seed's hidden layer")
-    parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--exits", choices=("own", "added"), default="added")
+    parser.add_argument("--hidden", type=int, default=32, help="units of each seed's hidden layer")
+    parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=FitConfig.epochs)
-    parser.add_argument("--no-identity-too", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument(
+        "--second", type=float, default=1.0, help="weight of a second view; a first one's is 1"
+    )
     args = parser.parse_args()
     torch.set_num_threads(1)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -106,29 +115,33 @@ def main() -> None:
     flat, flat_fold = taught.reshape(-1), np.tile(fold, 2)
     done = np.concatenate([np.arange(n) < len(x) for x in seen])
     learn = np.isfinite(flat) & done & (flat_fold != 0)
-    if not args.no_identity_too:
-        learn &= flat_fold > 0
     target = torch.from_numpy(np.nan_to_num(flat)).expand(vit.depth, -1)
-    weight = torch.from_numpy(learn).float().expand(vit.depth, -1)
-    configs = [FitConfig(hidden=args.hidden, epochs=args.epochs, seed=seed) for seed in range(args.seeds)]
+    share = np.repeat([1.0, args.second], n)
+    weight = torch.from_numpy(learn * share).float().expand(vit.depth, -1)
+    config = FitConfig(hidden=args.hidden, epochs=args.epochs, added=args.exits == "added")
+    configs = [replace(config, seed=seed) for seed in range(args.seeds)]
     fitted = [fit(batch, target, weight, c, args.out / f"seed{c.seed}.pt") for c in configs]
     save_checkpoint(with_heads(vit, fitted, args.features), args.out / "model.safetensors")
 
     held = np.flatnonzero(fold == 0)
     clean = torch.stack([predict(h, batch, torch.from_numpy(held)) for h in fitted]).mean(0).numpy()
-    second = torch.stack([predict(h, batch, torch.from_numpy(held + n)) for h in fitted]).mean(0).numpy()
+    seen_twice = held[held < len(seen[1])]
+    second = (
+        torch.stack([predict(h, batch, torch.from_numpy(seen_twice + n)) for h in fitted]).mean(0).numpy()
+    )
     embeddings = {
         t: load_done(args.frozen / f"0-{t}.npy")[held, :LENGTH].astype(np.float32) for t in args.teachers
     }
     depth_weighted = np.arange(1, vit.depth + 1)
     scores = {f"exit {number}": x for number, x in enumerate(clean, 1)}
     scores["exit-depth"] = np.average(clean, 0, depth_weighted)
-    result: dict[str, Any] = {"rows": int(learn.sum()), "features": args.features, "hidden": args.hidden}
+    result: dict[str, Any] = {"rows": [int(part.sum()) for part in (learn[:n], learn[n:])]}
+    result["settings"] = {k: str(v) for k, v in vars(args).items() if k not in ("faces", "frozen", "out")}
     for name, values in scores.items():
         result[name] = figures(values, label[0, held], embeddings, identity[held])
         print(name, json.dumps(result[name]), flush=True)
     result["second view, spearman"] = float(
-        spearmanr(np.average(second, 0, depth_weighted), label[1, held], nan_policy="omit").statistic
+        spearmanr(np.average(second, 0, depth_weighted), label[1, seen_twice], nan_policy="omit").statistic
     )
     (args.out / "figures.json").write_text(json.dumps(result, indent=1) + "\n")
 

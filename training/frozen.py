@@ -7,8 +7,8 @@ Reads a folder that `data.py` packed, and knows each of its n faces in two views
 warped, recoloured and mostly degraded (``VIEW``), and now and then no upright face at all (`stray`). Writes
 
 * ``views.npy`` (n, 112, 112, 3) uint8: view 1,
-* ``0-vit.npy``, ``1-vit.npy`` (n, L, 4, D) float16: the network's tokens at each exit, after the final
-  LayerNorm: the quality token, and mean, standard deviation and maximum of the patches (``KINDS``),
+* ``0-vit.npy``, ``1-vit.npy`` (n, L, 3, D) float16: the network's tokens at each exit, after the final
+  LayerNorm: the quality token, and mean and standard deviation of the patches (``KINDS``),
 * ``0-TEACHER.npy``, ``1-TEACHER.npy`` (n, F) float16: a teacher's embedding, and what `teacher_features`
   keeps of its maps.
 
@@ -30,8 +30,10 @@ from torch import Tensor, nn
 
 from augment import AugmentConfig, augment
 from fiqa import load_checkpoint
+from fiqa.network.config import QUALITY_FEATURES
+from fiqa.network.quality import quality_features
 
-KINDS = ("token", "mean", "std", "max")
+KINDS = QUALITY_FEATURES
 VIEW = AugmentConfig(degraded=0.7, local=0.0)
 STRAY = 0.06  # share of the second views that are no upright face
 BLOCK = 256
@@ -39,7 +41,7 @@ Rows = Callable[[int, NDArray[np.uint8]], NDArray[np.generic]]
 
 
 class Tokens(nn.Module):
-    """uint8 crops (B, 112, 112, 3) → (B, L, 4, D): each exit's tokens after the final norm, as ``KINDS``."""
+    """uint8 crops (B, 112, 112, 3) → (B, L, 3, D): each exit's tokens after the final norm, as ``KINDS``."""
 
     def __init__(self, network: Path) -> None:
         super().__init__()
@@ -49,10 +51,8 @@ class Tokens(nn.Module):
         found = []
         for state in self.vit.walk(crops):
             normed = self.vit.norm(state.tokens)
-            patches = normed[:, state.n_prefix :]
-            mean = patches.mean(1)
-            std = (patches - mean[:, None]).square().mean(1).sqrt()
-            found.append(torch.stack([normed[:, 0], mean, std, patches.amax(1)], 1))
+            features = quality_features(normed, state.n_prefix, KINDS)
+            found.append(features.unflatten(1, (len(KINDS), -1)))
         return torch.stack(found, 1)
 
 

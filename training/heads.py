@@ -31,6 +31,7 @@ class FitConfig:
         dropout: share of the features, and of the hidden units, that a step does not see.
         epochs, batch, lr, weight_decay: AdamW, one cosine to zero.
         beta: error, in standard deviations of the label, from which SmoothL1 grows linearly.
+        added: whether each head adds to what the heads before it say, and the sum is what is compared.
         seed: of weights, order and dropout.
     """
 
@@ -41,6 +42,7 @@ class FitConfig:
     lr: float = 1e-3
     weight_decay: float = 0.05
     beta: float = 0.5
+    added: bool = False
     seed: int = 0
 
 
@@ -73,7 +75,8 @@ class Heads(nn.Module):
         if self.config.hidden:
             x = F.gelu(torch.baddbmm(self.bias1[:, None], x, self.weight1))  # (M, B, hidden)
             x = F.dropout(x, self.config.dropout[1], self.training)
-        return (x * self.weight2[:, None]).sum(-1) + self.bias2[:, None]
+        scores = (x * self.weight2[:, None]).sum(-1) + self.bias2[:, None]
+        return scores.cumsum(0) if self.config.added else scores
 
 
 def fit(

@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from data import normalised
-from fiqa.evaluation.curves import edc, pair_quality
-from fiqa.evaluation.verification import cosine_similarity, mated_pairs, non_mated_pairs
+from fiqa.evaluation.metrics.curves import edc, pair_quality
+from fiqa.evaluation.metrics.verification import cosine_similarity, mated_pairs, non_mated_pairs
 from frozen import load_done
 from heads import FitConfig, fit, predict, two_views
 

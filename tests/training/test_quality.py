@@ -14,8 +14,8 @@ import fit_heads
 import frozen
 import quality_teacher
 from fiqa import load_checkpoint, save_checkpoint
-from fiqa.record import record
-from heads import FitConfig, Heads, fit, predict, two_views
+from fiqa.network.recorder import record
+from heads import FitConfig, Heads, fit, two_views
 
 QUICK = FitConfig(hidden=6, epochs=3, batch=16, seed=1)
 
@@ -100,16 +100,20 @@ def test_rows_of_two_views() -> None:
     np.testing.assert_array_equal(got[0], np.stack([first[3], second[1], first[0]]))
 
 
-def test_heads_of_several_seeds_become_one() -> None:
+@pytest.mark.parametrize("added", [False, True])
+def test_heads_of_several_seeds_become_one(added: bool) -> None:
     fitted = []
     for seed in range(3):
-        heads = Heads(2, 8, FitConfig(hidden=4, seed=seed)).eval()
+        heads = Heads(2, 8, FitConfig(hidden=4, added=added, seed=seed)).eval()
         heads.mean[:], heads.variance[:] = 0.3, 2.0
         fitted.append(heads)
     x = torch.randn(2, 5, 8)
     want = torch.stack([h(x) for h in fitted]).mean(0)
+    parts = [fit_heads.merge(fitted, number).eval()(x[number]) for number in range(2)]
+    if added:
+        parts[1] = parts[0] + parts[1]
     for number in range(2):
-        torch.testing.assert_close(fit_heads.merge(fitted, number).eval()(x[number]), want[number])
+        torch.testing.assert_close(parts[number], want[number])
 
 
 def test_features_are_filled_once_and_go_on(packed: Path, teacher_file: Path, tmp_path: Path) -> None:
@@ -167,7 +171,7 @@ def test_from_faces_to_a_network_with_new_heads(
     faces = ("--faces", packed, "--frozen", folder, "--labels", tmp_path / "labels.npz", "--teachers", name)
     command(fit_heads, old, *faces, "--out", tmp_path / "new", *quick, "--seeds", 2, "--hidden", 4)
     new = load_checkpoint(tmp_path / "new" / "model.safetensors")
-    assert (new.config.quality_hidden, new.config.quality_exits) == (8, "own")
+    assert (new.config.quality_hidden, new.config.quality_exits) == (8, "added")
     crops = torch.from_numpy(np.load(packed / "crops.npy")[:3])
     same = ("embedding", "logits/2/mean", "step/0-2/final", "received/1")
     one, other = (record(network, crops, (*same, "exit/1")) for network in (vit, new))
