@@ -8,7 +8,7 @@ face but those of held-out people. With ``--exits added`` an exit's score is wha
 of the exit before, so that a deeper exit knows all that the shallower ones know. The heads of several seeds
 become one: their hidden layers stand side by side, and their outputs are averaged. Attention, stability and
 embedding stay what they were, as no other weight changes. Writes ``model.safetensors``, ready for `embed.py`,
-and ``figures.json``: on clean faces of held-out people, each exit and the depth-weighted mean.
+and ``figures.json``: some exits and their means on clean faces of held-out people.
 """
 
 from __future__ import annotations
@@ -97,9 +97,10 @@ def main() -> None:
     parser.add_argument("--exits", choices=("own", "added"), default="added")
     parser.add_argument("--hidden", type=int, default=32, help="units of each seed's hidden layer")
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=FitConfig.epochs)
+    parser.add_argument("--dropout", type=float, nargs=2, default=(0.1, 0.1), metavar=("IN", "HIDDEN"))
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument(
-        "--second", type=float, default=1.0, help="weight of a second view; a first one's is 1"
+        "--second", type=float, default=2.0, help="weight of a second view; a first one's is 1"
     )
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -118,7 +119,9 @@ def main() -> None:
     target = torch.from_numpy(np.nan_to_num(flat)).expand(vit.depth, -1)
     share = np.repeat([1.0, args.second], n)
     weight = torch.from_numpy(learn * share).float().expand(vit.depth, -1)
-    config = FitConfig(hidden=args.hidden, epochs=args.epochs, added=args.exits == "added")
+    config = FitConfig(
+        hidden=args.hidden, dropout=tuple(args.dropout), epochs=args.epochs, added=args.exits == "added"
+    )
     configs = [replace(config, seed=seed) for seed in range(args.seeds)]
     fitted = [fit(batch, target, weight, c, args.out / f"seed{c.seed}.pt") for c in configs]
     save_checkpoint(with_heads(vit, fitted, args.features), args.out / "model.safetensors")
@@ -133,8 +136,8 @@ def main() -> None:
         t: load_done(args.frozen / f"0-{t}.npy")[held, :LENGTH].astype(np.float32) for t in args.teachers
     }
     depth_weighted = np.arange(1, vit.depth + 1)
-    scores = {f"exit {number}": x for number, x in enumerate(clean, 1)}
-    scores["exit-depth"] = np.average(clean, 0, depth_weighted)
+    scores = {f"exit {number}": clean[number - 1] for number in sorted({1, vit.depth // 2, vit.depth})}
+    scores |= {"exit-mean": clean.mean(0), "exit-depth": np.average(clean, 0, depth_weighted)}
     result: dict[str, Any] = {"rows": [int(part.sum()) for part in (learn[:n], learn[n:])]}
     result["settings"] = {k: str(v) for k, v in vars(args).items() if k not in ("faces", "frozen", "out")}
     for name, values in scores.items():
