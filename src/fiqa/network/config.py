@@ -137,7 +137,8 @@ class ViTConfig:
         if not known or not features or len(set(features)) < len(features):
             shown = ", ".join(map(str, features)) or "none"
             raise UsageError(
-                f"quality_features must be some of {', '.join(QUALITY_FEATURES)}, each once, but got {shown:.60}"
+                f"quality_features must be some of {', '.join(QUALITY_FEATURES)}, each once, "
+                f"but got {shown:.60}"
             )
         form = (features, self.quality_hidden, self.quality_exits)
         if self.quality != "token" and form != (("token",), 0, "shared"):
