@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from fiqa.examples import example_crops, example_paths
 
@@ -35,7 +35,7 @@ def test_an_example_is_at_most_25_lines_and_is_run_below(script):
 def test_landmarks_in_hand():
     table = (example_paths()[0].parent / "landmarks.csv").read_text().splitlines()
     (line,) = _run("landmarks_in_hand.py", example_paths()[0], *table[1].split(",")[1:])
-    assert line.startswith("Quality(ok, 9")
+    assert line.startswith("Quality(ok, ")
 
 
 def test_own_network_with_embedding(make_vit, tmp_path):
@@ -58,9 +58,10 @@ def test_own_method():
 
 @needs_detector
 def test_gate_folder(tmp_path):
-    for path in example_paths():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "broken.jpg").write_bytes(b"not an image")
+    portrait = Image.open(example_paths()[0])
+    portrait.save(tmp_path / "a-good.png")
+    (tmp_path / "b-broken.jpg").write_bytes(b"not an image")
+    portrait.filter(ImageFilter.GaussianBlur(6)).save(tmp_path / "c-blurred.png")
     gate, *rows = _run("gate_folder.py", tmp_path)
     assert gate.startswith("the gate is ")
     assert [row.split()[0] for row in rows] == ["accepted", "refused", "refused"]

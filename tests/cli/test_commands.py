@@ -48,7 +48,7 @@ def test_explain_draws_the_good_and_says_why_the_bad_are_not_drawn(many, tmp_pat
     good = sorted(many.iterdir())[0]
     done = fiqa("explain", good, broken, "-o", tmp_path / "out", *FAST, expect=3)
     page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
-    assert message(done) == f"'{broken}' is not an image of a known format."
+    assert message(done) == f"'{broken}' is not an image of a known format"
     assert good.name in page
     assert "broken.jpg" in page
 
