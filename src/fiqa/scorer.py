@@ -12,12 +12,12 @@ import numpy as np
 from . import evidence as names
 from . import plan as plans
 from .budget import Budget
-from .engines import Engine, available_threads
+from .engines import Engine, available_threads, choose
 from .errors import UsageError
 from .evidence import Evidence
 from .methods import Method
 from .models import DEFAULT, Keep, find
-from .specs import choice
+from .specs import choice as one_of
 from .stream import Located, Stream, path_of
 from .types import CROP_SHAPE, Face, FloatArray, ImageArray, Quality, check_crops
 
@@ -89,7 +89,7 @@ class Scorer:
     ) -> None:
         from .faces import face_source
 
-        choice("align", align, ALIGNMENTS)
+        one_of("align", align, ALIGNMENTS)
         self.source = face_source(detector, rotate=rotate)
         if align == "none" and rotate != "none":
             raise UsageError(f"rotate={rotate!r} needs a detector, and align='none' uses none")
@@ -103,6 +103,7 @@ class Scorer:
         self.limits = limits
         self.threads = available_threads(threads)
         if isinstance(engine, str):
+            choose(engine, precision=precision, device=device)  # what it lacks, before weights are loaded
             found = find(model, heads=heads, keep=_head_needed(methods, embedding))
             self.card, shipped = found.card, found.profile
             plan = plans.make(methods, self.card, embedding=embedding)

@@ -315,6 +315,23 @@ def test_a_graph_of_something_else_is_a_data_error(graph_of, make_vit):
         OnnxRuntimeEngine(b"not a graph")
 
 
+def test_a_card_whose_grid_is_not_the_graph_s_is_a_data_error(graph_of, make_vit):
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load_from_string(graph_of("small", make_vit(0, **SMALL)))
+    for entry in model.metadata_props:
+        entry.value = entry.value.replace('"grid": [7, 7]', '"grid": [5, 5]')
+    engine = OnnxRuntimeEngine(model.SerializeToString())
+    assert engine.card.grid == (5, 5)
+    with pytest.raises(DataError, match=r"says 5×5 where 'received/1' has 49 patches: export it anew"):
+        engine.run(_BATCH, ["received/1"])
+
+
+def test_what_an_engine_lacks_is_said_before_weights_are_loaded(tmp_path):
+    for options, message in (({"precision": "fp64"}, "precision of"), ({"device": "gpu0"}, "device of")):
+        with pytest.raises(UsageError, match=message):
+            Scorer(tmp_path / "missing.safetensors", engine="torch", **options)
+
+
 @pytest.mark.parametrize(
     ("engine", "precision"), [("onnxruntime", "bf16"), ("torch", "int8"), ("openvino", "fp16"), ("torch", "")]
 )

@@ -68,6 +68,7 @@ class GraphEngine(NamedEngine):
         with self._told("can't be run"):
             values = in_passes(compiled, crops, self.at_once)
         arrays = dict(zip(fetched, values, strict=True))
+        self._check_grid(arrays)
         return Evidence({name: self._derive(name, arrays) for name in wanted}, self.card.grid)
 
     def offers(self, wanted: Sequence[str]) -> None:
@@ -92,6 +93,17 @@ class GraphEngine(NamedEngine):
             raise
         except Exception as error:
             raise DataError(f"{self.card.name} {what} by {self.name}: {reason(error)}") from error
+
+    def _check_grid(self, arrays: dict[str, FloatArray]) -> None:
+        """DataError unless a number per patch comes in as many patches as the card says."""
+        rows, columns = self.card.grid
+        for name, values in arrays.items():
+            per_patch = values.ndim > 1 and name != names.EMBEDDING
+            if per_patch and values.shape[1] != rows * columns:
+                raise DataError(
+                    f"the card of {self.card.name} must say how its graph cuts a crop, but says "
+                    f"{rows}×{columns} where {name!r} has {values.shape[1]} patches: export it anew"
+                )
 
     def _sources(self, name: str) -> tuple[str, ...]:
         """The outputs of the graph that answer ``name``."""
