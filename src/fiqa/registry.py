@@ -32,11 +32,12 @@ class Registry(Mapping[str, T], Generic[T]):
     Attributes:
         kind: what one thing is called in sentences, such as ``"method"``.
         group: the entry points' group, such as ``"fiqa.methods"``.
+        base: what a thing must be one of, or a class below.
         broken: entry point → one sentence on why it can't be used, as far as they have been loaded.
     """
 
-    def __init__(self, kind: str, group: str) -> None:
-        self.kind, self.group = kind, group
+    def __init__(self, kind: str, group: str, base: type = object) -> None:
+        self.kind, self.group, self.base = kind, group, base
         self.broken: dict[str, str] = {}
         self._things: dict[str, T] = {}
         self._loaded = False
@@ -46,8 +47,10 @@ class Registry(Mapping[str, T], Generic[T]):
         """Add ``thing`` under its ``name`` and return it, so that it serves as a decorator.
 
         Raises:
-            UsageError: another thing has that name.
+            UsageError: another thing has that name, or it is not of this kind.
         """
+        if not (issubclass(thing, self.base) if isinstance(thing, type) else isinstance(thing, self.base)):
+            raise UsageError(f"{_place(thing)} must be a {_place(self.base)}, as every {self.kind} is")
         with self._lock:
             other = self._things.get(thing.name)
             again = other is thing or (isinstance(thing, type) and _place(other) == _place(thing))

@@ -49,7 +49,8 @@ class Scorer:
             less exact.
         heads: number of attention heads, for a checkpoint that is no preset.
         detector: any :class:`fiqa.faces.Detector` or :class:`fiqa.faces.FaceSource`, such as
-            :class:`fiqa.LandmarksCsv`; None: the default detector, made when first needed.
+            :class:`fiqa.LandmarksCsv`; the name of one, with options: ``"mtcnn:min_face=40"``, also of another
+            package's; None: the default detector, made when first needed.
         rotate: ``none``: photographs stand upright; ``auto``: they, or faces in them, may be turned by 90°,
             180° or 270° (:attr:`fiqa.Face.rotation`); detection takes four times as long.
         profile: a calibration profile or its path; None: the one that ships with the model, if any.
@@ -79,7 +80,7 @@ class Scorer:
         precision: str = "fp32",
         *,
         heads: int | None = None,
-        detector: Detector | FaceSource | None = None,
+        detector: Detector | FaceSource | str | None = None,
         rotate: Rotate = "none",
         profile: Profile | str | os.PathLike[str] | None = None,
         budget: str | Budget | None = None,

@@ -10,10 +10,11 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from .errors import UsageError, unknown
 
+T = TypeVar("T")
 _DEEPEST = 9999  # a range beyond it would fill the memory before a model could refuse it
 _OPTION = re.compile(r"\s*([A-Za-z][A-Za-z0-9_-]*)\s*=(.*)", re.DOTALL)
 
@@ -133,6 +134,20 @@ def read(owner: str, kind: type, text: str) -> dict[str, Any]:
             expects = how.get("expects", "text")
             raise UsageError(f"{name} of {owner} must be {expects}, but got {value!r}") from None
     return values
+
+
+def make(owner: str, kind: type[T], text: str) -> T:
+    """The dataclass ``kind`` with the options of ``text``; see :func:`read`.
+
+    Raises:
+        UnknownName, UsageError: one sentence on the option that does not fit, or lacks.
+    """
+    values = read(owner, kind, text)
+    for one in fields(kind):  # type: ignore[arg-type]
+        if one.name not in values and one.default is one.default_factory is MISSING:
+            expects = one.metadata.get("expects", "text")
+            raise UsageError(f"{owner} needs {one.name}, {expects}: write '{owner}:{one.name}=…'")
+    return kind(**values)
 
 
 def ranges(text: str) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from ..registry import Registry
 from .base import NamedEngine
 
-ENGINES: Registry[type[NamedEngine]] = Registry("engine", "fiqa.engines")
+ENGINES: Registry[type[NamedEngine]] = Registry("engine", "fiqa.engines", NamedEngine)
 
 
 def choose(

@@ -2,15 +2,28 @@
 
 from .alignment import TEMPLATE, align, similarity, whole_as_crop
 from .detectors import Detector, InsightFaceDetector, UniFaceDetector, default_detector
-from .sources import DetectorSource, FaceSource, LandmarksCsv, Rotate, face_around, face_source, find_faces
+from .registry import FACE_SOURCES, FaceSourceSpec, read_source
+from .sources import (
+    DetectorSource,
+    FaceSource,
+    LandmarksCsv,
+    NamedSource,
+    Rotate,
+    face_around,
+    face_source,
+    find_faces,
+)
 
 __all__ = [
+    "FACE_SOURCES",
     "TEMPLATE",
     "Detector",
     "DetectorSource",
     "FaceSource",
+    "FaceSourceSpec",
     "InsightFaceDetector",
     "LandmarksCsv",
+    "NamedSource",
     "Rotate",
     "UniFaceDetector",
     "align",
@@ -18,6 +31,7 @@ __all__ = [
     "face_around",
     "face_source",
     "find_faces",
+    "read_source",
     "similarity",
     "whole_as_crop",
 ]

@@ -16,6 +16,7 @@ from .. import specs
 from ..errors import DataError, ImageError, UsageError
 from ..types import Face, ImageArray
 from .detectors import Detector, default_detector
+from .registry import read_source
 from .rotation import detect_turned
 
 Rotate = Literal["none", "auto"]
@@ -53,12 +54,15 @@ class DetectorSource:
         detector: finds upright faces; None: the default one, opened when first needed.
         rotate: ``"none"``: the photograph stands upright; ``"auto"``: it may be turned by 90°, 180° or 270°,
             as a whole or from face to face; takes four times as long.
+        name: what tables call it; by default what the detector says of itself.
 
     Raises:
         UsageError: ``detector`` has no method ``detect``, or ``rotate`` is another word.
     """
 
-    def __init__(self, detector: Detector | None = None, *, rotate: Rotate = "none") -> None:
+    def __init__(
+        self, detector: Detector | None = None, *, rotate: Rotate = "none", name: str | None = None
+    ) -> None:
         # a class has the method too, but nothing to call it on
         if detector is not None and (not isinstance(detector, Detector) or isinstance(detector, type)):
             raise UsageError(
@@ -69,7 +73,8 @@ class DetectorSource:
             raise UsageError(f"rotate must be one of {', '.join(get_args(Rotate))}, but got {rotate!r}")
         self.rotate = rotate
         self._detector = detector
-        self._name = "default detector" if detector is None else _named(detector)  # opened or not yet
+        own = "default detector" if detector is None else _named(detector)  # opened or not yet
+        self._name = name or own
 
     def __repr__(self) -> str:
         return self._name if self.rotate == "none" else f"{self._name}, rotate={self.rotate!r}"
@@ -117,16 +122,38 @@ class DetectorSource:
         return self._detector
 
 
-def face_source(given: FaceSource | Detector | None, *, rotate: Rotate = "none") -> FaceSource:
+class NamedSource:
+    """A source of faces that was named by a text, which is its ``repr``."""
+
+    def __init__(self, name: str, source: FaceSource) -> None:
+        self._name, self._source = name, source
+
+    def __repr__(self) -> str:
+        return self._name
+
+    def faces(self, pixels: ImageArray, path: str | None = None) -> list[Face]:
+        """See :class:`FaceSource`."""
+        return self._source.faces(pixels, path)
+
+
+def face_source(given: FaceSource | Detector | str | None, *, rotate: Rotate = "none") -> FaceSource:
     """What tells where the faces are, checked.
 
     Args:
-        given: a source of faces, as it is; a detector, wrapped; None: the default detector.
+        given: a source of faces, as it is; a detector, wrapped; the text of one in ``FACE_SOURCES``, such as
+            ``"mtcnn:min_face=40"``, opened; None: the default detector.
         rotate: see :class:`DetectorSource`.
 
     Raises:
         UsageError: ``given`` is neither, or ``rotate`` is asked of a source that does not look at pixels.
+        FiqaError: the text names none, or what it names can't be opened.
     """
+    if isinstance(given, str):
+        spec = read_source(given)
+        found = spec.open()
+        if not isinstance(found, FaceSource):
+            return DetectorSource(found, rotate=rotate, name=str(spec))
+        return NamedSource(str(spec), face_source(found, rotate=rotate))
     if isinstance(given, type) or not isinstance(given, FaceSource):
         return DetectorSource(given, rotate=rotate)  # refuses what is no detector either
     if rotate != "none":

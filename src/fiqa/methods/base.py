@@ -19,9 +19,6 @@ from ..evidence import Evidence
 from ..registry import Registry
 from ..types import FloatArray, ModelCard
 
-METHODS: Registry[type[Method]] = Registry("method", "fiqa.methods")
-
-
 @dataclass(frozen=True, kw_only=True)
 class Method:
     """Base of the methods: a frozen value that knows all it needs; its ``str`` is its canonical spec.
@@ -31,7 +28,7 @@ class Method:
     """
 
     name: ClassVar[str]
-    summary: ClassVar[str]
+    summary: ClassVar[str] = ""
     source: ClassVar[str] = ""
     least_depth: ClassVar[int] = 1  # blocks without which it says nothing
     needs_exits: ClassVar[bool] = False  # whether it reads what a ViT-FIQA network regresses
@@ -80,6 +77,9 @@ class Method:
     def map_note(self) -> str:
         """What the patch map shows and how it becomes the score, in one line for people."""
         return "brighter counts more"
+
+
+METHODS: Registry[type[Method]] = Registry("method", "fiqa.methods", Method)
 
 
 @dataclass(frozen=True, slots=True)

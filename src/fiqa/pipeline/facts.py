@@ -55,10 +55,10 @@ def facts(scorer: Scorer, *, all_faces: bool, decides: Mapping[str, Any]) -> dic
 
 
 def _detector(scorer: Scorer) -> str:
-    from ..faces import DetectorSource
+    from ..faces import DetectorSource, NamedSource
 
     source = scorer.source
-    return repr(source) if isinstance(source, DetectorSource) else type(source).__name__
+    return repr(source) if isinstance(source, DetectorSource | NamedSource) else type(source).__name__
 
 
 def digest(data: bytes) -> str:

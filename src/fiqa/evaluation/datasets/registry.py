@@ -53,7 +53,7 @@ def _pair_folder(path: Path, name: str) -> Dataset:
 
 
 _ALL = "all against all"
-DATASETS: Registry[DatasetInfo] = Registry("data set", "fiqa.datasets")
+DATASETS: Registry[DatasetInfo] = Registry("data set", "fiqa.datasets", DatasetInfo)
 
 DATASETS.register(
     DatasetInfo(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from ... import specs
-from ...errors import UsageError, require
+from ...errors import DataError, UsageError, require
 from ...registry import Registry
 from .flip_fusion import FlipFusion
 from .onnx import OnnxRecognizer
@@ -24,26 +24,31 @@ class RecognizerSpec:
 
     Attributes:
         name: of the kind.
-        suffixes: of its files, such as ``(".onnx",)``, in lower case.
+        summary: one line on what it is.
+        suffixes: of its files, such as ``(".onnx",)``, in lower case; none: it reads no file and is chosen by
+            its name, as in ``name:option=value``.
     """
 
     name: ClassVar[str]
-    suffixes: ClassVar[tuple[str, ...]]
+    summary: ClassVar[str] = ""
+    suffixes: ClassVar[tuple[str, ...]] = ()
 
     def open(
         self, path: str, *, device: str = "auto", threads: int | None = None
     ) -> Recognizer | PrecomputedEmbeddings:
-        """The recogniser in the file ``path``."""
+        """The recogniser in the file ``path``; of a kind without files, the path is its name."""
         raise NotImplementedError
 
 
-RECOGNIZERS: Registry[type[RecognizerSpec]] = Registry("recogniser", "fiqa.recognizers")
+RECOGNIZERS: Registry[type[RecognizerSpec]] = Registry(
+    "recogniser", "fiqa.recognizers", RecognizerSpec
+)
 
 
 def open_recognizer(
     spec: str, *, device: str = "auto", threads: int | None = None
 ) -> Recognizer | PrecomputedEmbeddings:
-    """Open ``FILE`` or ``FILE:option=value,…``.
+    """Open ``FILE`` or ``FILE:option=value,…``, or ``NAME:option=value,…`` of a kind that reads no file.
 
     ``.onnx``: ``preprocess`` (half, unit, imagenet, raw), ``channels`` (rgb, bgr), ``output``, ``flip`` (yes,
     no), ``name``; ``.npz``: ``name``; ``.pt``, ``.pth``, ``.safetensors``: ``family`` (needed: arcface,
@@ -56,18 +61,27 @@ def open_recognizer(
         DataError: what the kind of file raises.
     """
     file, text = (spec, "") if _exists(spec) else specs.split_file(spec)
-    suffix = Path(file).suffix.lower()
-    kind = next((one for one in RECOGNIZERS.values() if suffix in one.suffixes), None)
-    if kind is None:
-        known = ", ".join(suffix for one in RECOGNIZERS.values() for suffix in one.suffixes)
-        raise UsageError(f"{file} is no recogniser: expected a file of {known}")
+    kind = _kind_of(file)
     given = specs.pairs(file, text, None)
     label = given.pop("name", None)
-    values = specs.read(file, kind, ",".join(f"{key}={value}" for key, value in given.items()))
-    recognizer = kind(**values).open(file, device=device, threads=threads)
+    options = ",".join(f"{key}={value}" for key, value in given.items())
+    recognizer = specs.make(file, kind, options).open(file, device=device, threads=threads)
     if label:
         recognizer.name = f"{label} + flip" if isinstance(recognizer, FlipFusion) else label
     return recognizer
+
+
+def _kind_of(file: str) -> type[RecognizerSpec]:
+    """The kind that reads a file of this ending, or that has this name and reads none."""
+    suffix = Path(file).suffix.lower()
+    for kind in RECOGNIZERS.values():
+        if suffix in kind.suffixes or (not kind.suffixes and file == kind.name):
+            return kind
+    if file in RECOGNIZERS.broken:
+        raise DataError(RECOGNIZERS.broken[file])
+    files = ", ".join(suffix for kind in RECOGNIZERS.values() for suffix in kind.suffixes)
+    others = "".join(f", or {kind.name}" for kind in RECOGNIZERS.values() if not kind.suffixes)
+    raise UsageError(f"{file} is no recogniser: expected a file of {files}{others}")
 
 
 def _exists(text: str) -> bool:
@@ -83,6 +97,7 @@ class OnnxFile(RecognizerSpec):
     """Any recogniser as an ONNX network."""
 
     name: ClassVar[str] = "onnx"
+    summary: ClassVar[str] = "any recogniser as an ONNX network"
     suffixes: ClassVar[tuple[str, ...]] = (".onnx",)
 
     preprocess: str = specs.option("half")
@@ -102,6 +117,7 @@ class NpzFile(RecognizerSpec):
     """Embeddings that were computed elsewhere."""
 
     name: ClassVar[str] = "npz"
+    summary: ClassVar[str] = "embeddings that were computed elsewhere"
     suffixes: ClassVar[tuple[str, ...]] = (".npz",)
 
     def open(self, path: str, *, device: str = "auto", threads: int | None = None) -> PrecomputedEmbeddings:
@@ -114,6 +130,7 @@ class TorchFile(RecognizerSpec):
     """An IResNet or IR recogniser from a published checkpoint."""
 
     name: ClassVar[str] = "torch"
+    summary: ClassVar[str] = "an IResNet or IR recogniser from a published checkpoint"
     suffixes: ClassVar[tuple[str, ...]] = (".pt", ".pth", ".safetensors")
 
     family: str = specs.option("")

@@ -58,7 +58,7 @@ def _has_default(option: Any) -> bool:
     return option.default is not MISSING and option.default != ""
 
 
-RIVALS: Registry[type[RivalSpec]] = Registry("rival", "fiqa.rivals")
+RIVALS: Registry[type[RivalSpec]] = Registry("rival", "fiqa.rivals", RivalSpec)
 
 
 def open_rival(spec: str) -> Rival:
