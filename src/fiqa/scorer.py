@@ -49,7 +49,7 @@ class Scorer:
             less exact.
         heads: number of attention heads, for a checkpoint that is no preset.
         detector: any :class:`fiqa.faces.Detector` or :class:`fiqa.faces.FaceSource`, such as
-            :class:`fiqa.LandmarksCsv`; the name of one, with options: ``"mtcnn:min_face=40"``, also of another
+            :class:`fiqa.LandmarksCsv`; the name of one, such as ``"mtcnn:min_face=40"``, also of another
             package's; None: the default detector, made when first needed.
         rotate: ``none``: photographs stand upright; ``auto``: they, or faces in them, may be turned by 90°,
             180° or 270° (:attr:`fiqa.Face.rotation`); detection takes four times as long.

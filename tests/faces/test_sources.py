@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fiqa.errors import DataError, ImageError, UsageError
+from fiqa.errors import DataError, ImageError, UnknownName, UsageError
 from fiqa.faces import (
     TEMPLATE,
     DetectorSource,
@@ -61,7 +61,7 @@ def test_a_large_image_is_looked_at_again_in_a_small_copy() -> None:
     np.testing.assert_allclose(faces[0].landmarks, (TEMPLATE - 30) * 10, atol=1e-3)
 
 
-@pytest.mark.parametrize("given", ["x", 3, object(), Recorder])
+@pytest.mark.parametrize("given", [3, object(), Recorder])
 def test_what_finds_no_faces_is_refused_when_it_is_given(given: object) -> None:
     for make in (face_source, DetectorSource, lambda x: find_faces(x, np.zeros((9, 9, 3), np.uint8))):
         with pytest.raises(UsageError, match="must have a method detect"):
@@ -171,3 +171,14 @@ def test_a_face_of_which_only_landmarks_are_known_has_the_crops_frame_as_box() -
     assert 10 < left < 25
     assert 90 < right < 100
     assert top < TEMPLATE[:, 1].min() < TEMPLATE[:, 1].max() < bottom
+
+
+def test_a_source_may_be_named_with_its_options():
+    from fiqa.faces import FACE_SOURCES, face_source, read_source
+
+    assert "mtcnn" in FACE_SOURCES
+    assert str(read_source("mtcnn:min_face=40")) == "mtcnn:min_face=40,max_side=1280"
+    with pytest.raises(UnknownName, match=r"no source of faces 'mtcn'\. Did you mean 'mtcnn'"):
+        face_source("mtcn")
+    with pytest.raises(UsageError, match="min_face of mtcnn must be a whole number of pixels, but got 'x'"):
+        face_source("mtcnn:min_face=x")

@@ -31,6 +31,9 @@ Heads = Annotated[int | None, typer.Option(min=1, help="Attention heads of a che
 Align = Annotated[str, typer.Option(help="auto, none or detect.")]
 Landmarks = Annotated[Path | None, typer.Option(help="CSV path,x1,y1,…,x5,y5 to use in place of a detector.")]
 Rotate = Annotated[str, typer.Option(help="none, or auto: also find faces turned by 90°, 180° or 270°.")]
+Detector = Annotated[
+    str | None, typer.Option(help="Source of faces, NAME[:option=value,…]; see 'fiqa methods'.")
+]
 MinFace = Annotated[
     int | None,
     typer.Option(metavar="PIXELS", help="Side of the smallest face to look for. [default: 20]"),
@@ -65,19 +68,21 @@ def make_scorer(
     from ..images import Limits
     from ..scorer import Scorer
 
-    landmarks = settings.pop("landmarks", None)
+    landmarks, detector = settings.pop("landmarks", None), settings.get("detector")
     sizes = {name: settings.pop(name, None) for name in ("min_face", "max_side")}
     sizes = {name: value for name, value in sizes.items() if value is not None}
     if landmarks is not None:
         from ..faces import LandmarksCsv
 
-        _refuse(sizes, "--landmarks takes the detector's place")
+        _refuse([*sizes, *(["detector"] if detector else [])], "--landmarks takes the detector's place")
         settings["detector"] = LandmarksCsv(landmarks)
     elif sizes:
         from ..faces import default_detector
 
         if settings.get("align") == "none":
             _refuse(sizes, "--align none detects nothing")
+        if detector:
+            _refuse(sizes, "--detector takes its own options, as in mtcnn:min_face=40")
         settings["detector"] = default_detector(**sizes)
     limits = Limits(timeout=timeout, max_bytes=max_file_size * 1_000_000, tolerant=tolerant)
     return Scorer(limits=limits, **settings)

@@ -12,6 +12,7 @@ import typer
 from .common import (
     SOME_NOT_SCORED,
     Align,
+    Detector,
     Engine,
     Heads,
     Landmarks,
@@ -35,6 +36,7 @@ def explain(
     threads: Threads = None,
     heads: Heads = None,
     landmarks: Landmarks = None,
+    detector: Detector = None,
 ) -> None:
     """Draw which part of each face counts: one overlay per image and method, and a page that shows them."""
     from ..pages.explanation import write_page
@@ -48,6 +50,7 @@ def explain(
         threads=threads,
         heads=heads,
         landmarks=landmarks,
+        detector=detector,
     )
     found = sources.expand(images)
     with Watch() as watch:

@@ -21,6 +21,7 @@ def methods() -> None:
     from rich.table import Table
 
     from ..evaluation.rivals import RIVALS
+    from ..faces import FACE_SOURCES
     from ..measures import CROP_MEASURES
     from ..methods.base import METHODS
 
@@ -42,8 +43,12 @@ def methods() -> None:
         if rival.name not in CROP_MEASURES:
             what = f"{rival.summary}; in evaluate only; needs {rival.needs}"
             table.add_row(rival.name, " ".join(rival.options()), f"{rival.passes:g}", what, rival.source)
+    table.add_section()
+    for source in FACE_SOURCES.values():
+        options = " ".join(f"{f.name}={f.default}" for f in fields(source))
+        table.add_row(source.name, options, "", f"{source.summary}; --detector", source.source)
     console.print(table)
-    for said in METHODS.broken.values():
+    for said in (*METHODS.broken.values(), *RIVALS.broken.values(), *FACE_SOURCES.broken.values()):
         say(said)
     print("\nMethods of one call share one forward pass, which stops at the deepest block they read.")
 

@@ -15,6 +15,7 @@ from .common import (
     SOME_NOT_SCORED,
     Align,
     Budget,
+    Detector,
     Engine,
     Heads,
     Landmarks,
@@ -62,6 +63,7 @@ def score(
     batch_size: Annotated[int, typer.Option(min=1, help="Faces a forward pass.")] = 8,
     heads: Heads = None,
     landmarks: Landmarks = None,
+    detector: Detector = None,
     rotate: Rotate = "none",
     min_face: MinFace = None,
     max_side: MaxSide = None,
@@ -81,7 +83,7 @@ def score(
     found = expand(paths)
     scorer = make_scorer(
         model=model, methods=method, engine=engine, align=align, threads=threads, precision=precision,
-        heads=heads, profile=profile, budget=budget, landmarks=landmarks,
+        heads=heads, profile=profile, budget=budget, landmarks=landmarks, detector=detector,
         timeout=timeout, max_file_size=max_file_size, tolerant=tolerant,
         rotate=rotate, min_face=min_face, max_side=max_side,
     )  # fmt: skip

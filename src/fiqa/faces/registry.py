@@ -38,7 +38,7 @@ class FaceSourceSpec:
         return self.name + (f":{options}" if options else "")
 
     def open(self) -> FaceSource | Detector:
-        """The source, or a detector, which then looks a second time and at turned faces as the default does."""
+        """The source, or a detector, which then looks twice and at turned faces as the default does."""
         raise NotImplementedError
 
 

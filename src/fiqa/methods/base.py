@@ -19,6 +19,7 @@ from ..evidence import Evidence
 from ..registry import Registry
 from ..types import FloatArray, ModelCard
 
+
 @dataclass(frozen=True, kw_only=True)
 class Method:
     """Base of the methods: a frozen value that knows all it needs; its ``str`` is its canonical spec.

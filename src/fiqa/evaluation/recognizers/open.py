@@ -40,9 +40,7 @@ class RecognizerSpec:
         raise NotImplementedError
 
 
-RECOGNIZERS: Registry[type[RecognizerSpec]] = Registry(
-    "recogniser", "fiqa.recognizers", RecognizerSpec
-)
+RECOGNIZERS: Registry[type[RecognizerSpec]] = Registry("recogniser", "fiqa.recognizers", RecognizerSpec)
 
 
 def open_recognizer(
