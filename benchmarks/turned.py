@@ -29,7 +29,7 @@ class Turned:
 def composite(seed: int) -> tuple[ImageArray, list[Turned]]:
     """Thirty portraits on grey, 60 to 300 pixels long, each turned by 90°, 180° or 270° at random."""
     rng = np.random.default_rng(seed)
-    portraits = [_head_and_shoulders(str(path)) for path in example_paths()]
+    portraits = [head_and_shoulders(str(path)) for path in example_paths()]
     sides = rng.permutation(np.linspace(SMALLEST, LARGEST, N_FACES).round().astype(int))
     picture = np.full((N_FACES // N_COLUMNS * CELL, N_COLUMNS * CELL, 3), 128, dtype=np.uint8)
     truth = []
@@ -67,7 +67,7 @@ def landmark_error(face: Face, landmarks: FloatArray) -> float:
     return float(np.linalg.norm(face.landmarks - landmarks, axis=1).mean() / eyes)
 
 
-def _head_and_shoulders(path: str) -> tuple[ImageArray, FloatArray]:
+def head_and_shoulders(path: str) -> tuple[ImageArray, FloatArray]:
     """The part of a portrait that is 3.2 times as wide as its landmarks, and these landmarks in it."""
     photo = load(path)
     landmarks = LandmarksCsv(example_paths()[0].with_name("landmarks.csv")).faces(photo, path)[0].landmarks
