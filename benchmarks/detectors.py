@@ -1,4 +1,4 @@
-"""What the default detector finds by size and turn of a face, what it takes for one by mistake, what it costs.
+"""What the default detector finds by size and turn of a face, what it mistakes for one, and what it costs.
 
 python benchmarks/detectors.py [--seeds N] [--photos FOLDER]
 
@@ -16,9 +16,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from benchmarks.turned import Turned, composite, head_and_shoulders, hits
 from PIL import Image
 
-from benchmarks.turned import Turned, composite, head_and_shoulders, hits
 from fiqa import Scorer
 from fiqa.engines import available_threads
 from fiqa.examples import example_crops, example_paths
@@ -92,9 +92,7 @@ def found_in_photographs(sources: dict[str, DetectorSource], folder: Path) -> No
             finds = [source.faces(turn(photo, rotation)) for photo in photos]
             true = sum(any(face.rotation == righting for face in faces) for faces in finds)
             false = sum(face.rotation != righting for faces in finds for face in faces)
-            print(
-                f"  rotate={rotate:<5} turned by {rotation:>3}°: with a face {true:>4}, not upright {false:>3}"
-            )
+            print(f"  rotate={rotate:<5} turned by {rotation:>3}°: with a face {true}, not upright {false}")
 
 
 def costs(source: DetectorSource) -> None:
@@ -110,8 +108,9 @@ def costs(source: DetectorSource) -> None:
         work = (scorer.score_crops, crop), (source.faces, picture), (source.faces, blank)
         score, face, nothing = milliseconds(*(partial(function, argument) for function, argument in work))
         print(
-            f"  {size[0]}×{size[1]}: scoring a crop {score:.1f}; detecting a face {face:.1f} = {face / score:.1f} "
-            f"crops, in blank {nothing:.1f} = {nothing / score:.1f} crops; blank ÷ face {nothing / face:.2f}"
+            f"  {size[0]}×{size[1]}: scoring a crop {score:.1f}; detecting a face {face:.1f} = "
+            f"{face / score:.1f} crops, in blank {nothing:.1f} = {nothing / score:.1f} crops; "
+            f"blank ÷ face {nothing / face:.2f}"
         )
     file = io.BytesIO()
     portrait.resize((4000, 3000), Image.Resampling.BICUBIC).save(file, "JPEG", quality=92)
