@@ -74,6 +74,7 @@ def test_guests_are_listed_and_a_broken_one_is_said(run):
     for name in ("evenness", "block=1", "contrast", "middle"):
         assert name in done.stdout
     assert "the method 'broken' of fiqa-guests can't be loaded" in done.stderr
+    assert "[/x] of [b]text" in done.stdout  # not read as markup
     assert "flat" in run("datasets").stdout
 
 

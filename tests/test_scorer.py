@@ -446,7 +446,8 @@ def test_a_transformers_model_is_taken_as_it_is(faces):
     ("arguments", "error", "message"),
     [
         ({"align": "maybe"}, UsageError, "auto, none, detect"),
-        ({"detector": "x"}, UsageError, "detect"),
+        ({"detector": "x"}, UnknownName, "no source of faces"),
+        ({"detector": 3}, UsageError, "must have a method detect"),
         ({"rotate": "yes"}, UsageError, "none, auto"),
         ({"rotate": "auto", "align": "none"}, UsageError, "needs a detector"),
         ({"methods": []}, UsageError, "at least one"),

@@ -18,7 +18,7 @@ class _Middle:
 
 @dataclass(frozen=True, kw_only=True)
 class Middle(FaceSourceSpec):
-    name, summary = "middle", "the middle of the photograph"
+    name, summary = "middle", "the middle [/x] of [b]text"
     share: float = option(0.5, read=number, expects="a number")
 
     def open(self):

@@ -25,7 +25,7 @@ def datasets() -> None:
         table.add_column(name, overflow="fold")
     for info in DATASETS.values():
         table.add_row(info.name, info.title, info.comparisons, "\n".join(info.needs), info.source)
-    Console(width=None if sys.stdout.isatty() else 180).print(table)
+    Console(width=None if sys.stdout.isatty() else 180, markup=False).print(table)
     for said in DATASETS.broken.values():
         say(said)
     print("\nNothing is downloaded: each has its own terms. Then: fiqa evaluate --dataset KIND=PATH …")

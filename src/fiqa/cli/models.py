@@ -20,12 +20,14 @@ def methods() -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from ..engines import ENGINES
+    from ..evaluation.recognizers.open import RECOGNIZERS
     from ..evaluation.rivals import RIVALS
     from ..faces import FACE_SOURCES
     from ..measures import CROP_MEASURES
     from ..methods.base import METHODS
 
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = Console(width=None if sys.stdout.isatty() else 160, markup=False)  # a guest's text is text
     table = Table(box=None, header_style="bold")
     for name in ("method", "options (defaults)", "passes", "what it is", "source"):
         table.add_column(name, overflow="fold")
@@ -48,8 +50,10 @@ def methods() -> None:
         options = " ".join(f"{f.name}={f.default}" for f in fields(source))
         table.add_row(source.name, options, "", f"{source.summary}; --detector", source.source)
     console.print(table)
-    for said in (*METHODS.broken.values(), *RIVALS.broken.values(), *FACE_SOURCES.broken.values()):
-        say(said)
+    for registry in (METHODS, ENGINES, RIVALS, RECOGNIZERS, FACE_SOURCES):
+        _ = len(registry)  # loads the guests
+        for said in registry.broken.values():
+            say(said)
     print("\nMethods of one call share one forward pass, which stops at the deepest block they read.")
 
 
