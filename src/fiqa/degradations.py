@@ -117,7 +117,8 @@ DEGRADATIONS: tuple[str, ...] = tuple(_FAMILIES)
 
 
 def _to_uint8(image: NDArray[np.floating]) -> Image8:
-    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    pixels: Image8 = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    return pixels
 
 
 def degrade(image: Image8, kind: str, severity: float, seed: int = 0) -> Image8:

@@ -48,7 +48,10 @@ def sharpness(crops: ImageArray) -> FloatArray:
     """
     luma = check_crops(crops) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)  # (B, 112, 112)
     neighbours = luma[:, :-2, 1:-1] + luma[:, 2:, 1:-1] + luma[:, 1:-1, :-2] + luma[:, 1:-1, 2:]
-    return (neighbours - 4 * luma[:, 1:-1, 1:-1]).var(axis=(1, 2), dtype=np.float64).astype(np.float32)
+    sharpness: FloatArray = (
+        (neighbours - 4 * luma[:, 1:-1, 1:-1]).var(axis=(1, 2), dtype=np.float64).astype(np.float32)
+    )
+    return sharpness
 
 
 def eye_distance(face: Face) -> float:

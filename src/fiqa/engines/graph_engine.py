@@ -120,7 +120,8 @@ class GraphEngine(NamedEngine):
         if name in arrays:
             return arrays[name]
         before, after = (arrays[source] for source in self._sources(name))
-        return np.linalg.norm(after - before, axis=-1).astype(np.float32)
+        distance: FloatArray = np.linalg.norm(after - before, axis=-1).astype(np.float32)
+        return distance
 
     def _compile(self, graph: bytes, fetched: tuple[str, ...]) -> Compiled:
         raise NotImplementedError

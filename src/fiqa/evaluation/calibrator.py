@@ -229,7 +229,8 @@ def _percentile(
     """The per cent of the weight below each knot, half of what equals it included."""
     below = np.r_[0, np.cumsum(weight)]
     ranks = below[np.searchsorted(ordered, knots, "left")] + below[np.searchsorted(ordered, knots, "right")]
-    return 50 * ranks / below[-1]
+    percent: NDArray[np.float64] = 50 * ranks / below[-1]
+    return percent
 
 
 def _ordered(

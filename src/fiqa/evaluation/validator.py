@@ -51,7 +51,8 @@ class Ladder:
         rank = np.sign(q[:, :, None] - q[:, None, :]).sum(axis=2)
         order = np.arange(q.shape[1]) - (q.shape[1] - 1) / 2
         scale = np.sqrt((rank**2).sum(axis=1) * (order**2).sum())
-        return np.divide(rank @ order, scale, out=np.zeros(len(q)), where=scale > 0)
+        rho: NDArray[np.float64] = np.divide(rank @ order, scale, out=np.zeros(len(q)), where=scale > 0)
+        return rho
 
     @property
     def pooled(self) -> float:

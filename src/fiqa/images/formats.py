@@ -69,8 +69,10 @@ def open_as(kind: str, file: BinaryIO, name: str) -> Image.Image:
             heif = require("pillow_heif", "heif", "reading HEIC and HEIF")
         except MissingExtra as error:
             raise ImageError("unreadable", f"{name} can't be read: {error}") from error
-        return heif.HeifImageFile(file)
-    return _openers()[kind][0](file, "")
+        picture: Image.Image = heif.HeifImageFile(file)
+    else:
+        picture = _openers()[kind][0](file, "")
+    return picture
 
 
 def can_hang(kind: str, n_bytes: int, pixels: int | None, passes: int = 1) -> bool:

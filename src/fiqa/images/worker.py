@@ -133,7 +133,8 @@ class Worker:
         line = self._answers.readline()
         if not line.endswith(b"\n"):
             raise EOFError
-        return json.loads(line)
+        answer: dict[str, Any] = json.loads(line)
+        return answer
 
     def _pixels(self, shape: list[int]) -> np.ndarray:
         pixels = np.empty(shape, dtype=np.uint8)

@@ -53,10 +53,13 @@ class Attn(Method):
         return (names.logits(self.block, self.reduce),)
 
     def score(self, evidence: Evidence) -> FloatArray:
-        values = evidence[self.needs()[0]]
-        if self.reduce == "mean":
-            return values.mean(axis=1)
-        return values.max(axis=1) if self.reduce == "max" else values
+        values: FloatArray = evidence[self.needs()[0]]
+        match self.reduce:
+            case "mean":
+                values = values.mean(axis=1)
+            case "max":
+                values = values.max(axis=1)
+        return values
 
     def patch_map(self, evidence: Evidence) -> FloatArray | None:
         return evidence.on_grid(evidence[self.needs()[0]]) if self.reduce in ("mean", "max") else None

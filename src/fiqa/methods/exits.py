@@ -79,7 +79,8 @@ class ExitMean(Method):
     def score(self, evidence: Evidence) -> FloatArray:
         weights = self._exit_weights()
         scores = np.stack([evidence[name] for name in self.needs()], axis=1)  # (B, exits)
-        return (scores * weights).sum(axis=1, dtype=np.float32) / weights.sum()
+        fused: FloatArray = (scores * weights).sum(axis=1, dtype=np.float32) / weights.sum()
+        return fused
 
 
 @METHODS.register

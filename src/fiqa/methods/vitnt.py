@@ -88,14 +88,17 @@ class ViTNT(Method):
 
     def _patch_quality(self, evidence: Evidence) -> FloatArray:
         distance = np.mean([evidence[name] for name in self._steps()], axis=0, dtype=np.float32)
-        return np.float32(2) / (np.float32(1) + np.exp(np.float32(self.alpha) * distance))
+        quality: FloatArray = np.float32(2) / (np.float32(1) + np.exp(np.float32(self.alpha) * distance))
+        return quality
 
     def score(self, evidence: Evidence) -> FloatArray:
         quality = self._patch_quality(evidence)
         if self.weighting == "uniform":
-            return quality.mean(axis=1)
-        weights = np.mean([evidence[name] for name in self._weights()], axis=0, dtype=np.float32)
-        return (quality * weights).sum(axis=1) / weights.sum(axis=1)
+            score: FloatArray = quality.mean(axis=1)
+        else:
+            weights = np.mean([evidence[name] for name in self._weights()], axis=0, dtype=np.float32)
+            score = (quality * weights).sum(axis=1) / weights.sum(axis=1)
+        return score
 
     def patch_map(self, evidence: Evidence) -> FloatArray:
         return evidence.on_grid(self._patch_quality(evidence))

@@ -310,7 +310,7 @@ class ViT(nn.Module):
                 bias, row = bias + row @ shift, row * scale
                 if linear is not None:
                     # float64 in slices: a float64 copy of a 512 × 100,352 matrix would be 400 MB
-                    row = torch.cat([row @ part.double() for part in linear.weight.split(8192, dim=1)])
+                    row = torch.cat([row @ part.double() for part in torch.split(linear.weight, 8192, dim=1)])
             self.exit_weight = row.float().reshape(-1, self.config.width)
             self.exit_bias = bias.float()
         if not keep_head and not (self.config.quality == "embedding" and self.exit_weight is None):

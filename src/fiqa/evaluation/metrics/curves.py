@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -211,7 +211,8 @@ def pair_quality(quality: ArrayLike, pairs: ArrayLike) -> NDArray[np.floating]:
     """
     q = as_floats(quality).ravel()
     first, second = as_pair_columns(pairs, len(q))
-    return np.minimum(q[first], q[second])
+    lower: NDArray[np.floating] = np.minimum(q[first], q[second])
+    return lower
 
 
 _EPSILON = 1e-9  # 6 × 0.05 is 0.30000000000000004: a discard of 0.3 must find it
@@ -277,7 +278,7 @@ def _recomputed(
 
 def _nearest_threshold(
     genuine: NDArray[np.floating], top: NDArray[np.floating], n_impostor: int, fmr: float
-) -> np.floating:
+) -> np.floating[Any]:
     """The observed score that follows the lowest one whose FMR(score ≥ t) is nearest to ``fmr``.
 
     Both arrays ascend; ``top`` holds the highest non-mated scores (see ``highest``). "That follows" is what
@@ -288,9 +289,11 @@ def _nearest_threshold(
     observed = np.unique(np.concatenate([genuine[low:], top]))
     rate = (len(top) - np.searchsorted(top, observed, side="left")) / n_impostor
     found = int(np.argmin(np.abs(rate - fmr)))
-    if found + 1 < len(observed):
-        return observed[found + 1]
-    return np.nextafter(observed[found], np.inf, dtype=observed.dtype)
+    next_up = found + 1 < len(observed)
+    threshold: np.floating[Any] = (
+        observed[found + 1] if next_up else np.nextafter(observed[found], np.inf, dtype=observed.dtype)
+    )
+    return threshold
 
 
 def _carry_forward(
@@ -318,7 +321,10 @@ def normalise(
         return areas
     least = _best(starts, limit) if kind == "best" else np.zeros_like(starts)
     level = starts * limit - least
-    return np.divide(areas - least, level, out=np.full(areas.shape, np.nan), where=level > 0)
+    share: NDArray[np.float64] = np.divide(
+        areas - least, level, out=np.full(areas.shape, np.nan), where=level > 0
+    )
+    return share
 
 
 def _best(start: NDArray[np.floating], limit: float) -> NDArray[np.float64]:

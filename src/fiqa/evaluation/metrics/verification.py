@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -58,7 +59,8 @@ def l2_normalise(embeddings: ArrayLike) -> NDArray[np.floating]:
             f"{bad.size} of {len(x)} embeddings are zero or not finite (the first is row {bad[0]}); "
             "leave their images out of the comparisons"
         )
-    return x / norm
+    unit: NDArray[np.floating] = x / norm
+    return unit
 
 
 def cosine_similarity(embeddings: ArrayLike, pairs: ArrayLike, block: int = 65536) -> NDArray[np.floating]:
@@ -300,8 +302,11 @@ def _accepted(fmr: float, n: int) -> int:
     return k
 
 
-def _lowest_allowed(descending: NDArray[np.floating], k: int) -> np.floating:
+def _lowest_allowed(descending: NDArray[np.floating], k: int) -> np.floating[Any]:
     """The lowest score that at most ``k`` reach, else the next number above; given more than ``k`` scores."""
     refused = descending[k]  # reached by k + 1 or more
     above = descending[:k][descending[:k] > refused]
-    return above[-1] if above.size else np.nextafter(refused, np.inf, dtype=descending.dtype)
+    lowest: np.floating[Any] = (
+        above[-1] if above.size else np.nextafter(refused, np.inf, dtype=descending.dtype)
+    )
+    return lowest

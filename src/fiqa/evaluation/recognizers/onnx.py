@@ -96,7 +96,8 @@ class OnnxNetwork:
             return wanted
         if "embedding" in outputs:
             return "embedding"
-        return next((name for name, shape in outputs.items() if len(shape) == 2), next(iter(outputs)))
+        matrix: str = next((name for name, shape in outputs.items() if len(shape) == 2), next(iter(outputs)))
+        return matrix
 
     def __call__(self, crops: ImageArray) -> FloatArray:
         """The chosen output (B, …) float32 of crops (B, 112, 112, 3) uint8 RGB."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +71,7 @@ def preprocess_named(name: str, channels: str = "rgb") -> Preprocess:
     return Preprocess(PREPROCESS[name].mean, PREPROCESS[name].std, channels)
 
 
-def check_crops(crops: NDArray) -> ImageArray:
+def check_crops(crops: NDArray[Any]) -> ImageArray:
     """The crops themselves, if they are (B, 112, 112, 3) uint8; else a UsageError."""
     if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (112, 112, 3):
         raise UsageError(

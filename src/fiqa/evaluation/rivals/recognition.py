@@ -28,7 +28,8 @@ class EmbeddingNorm:
 
     def score_crops(self, crops: ImageArray) -> FloatArray:
         """Quality (B,) float32 ≥ 0, higher = better, of crops (B, 112, 112, 3) uint8 RGB."""
-        return np.linalg.norm(self._recognizer.embed(crops), axis=1).astype(np.float32)
+        norms: FloatArray = np.linalg.norm(self._recognizer.embed(crops), axis=1).astype(np.float32)
+        return norms
 
 
 class MirrorConsistency:
@@ -45,7 +46,8 @@ class MirrorConsistency:
         """Quality (B,) float32 in [−1, 1], higher = better, of crops (B, 112, 112, 3) uint8 RGB."""
         one = _unit(self._recognizer.embed(crops))
         other = _unit(self._recognizer.embed(np.ascontiguousarray(crops[:, :, ::-1])))
-        return (one * other).sum(axis=1)
+        cosine: FloatArray = (one * other).sum(axis=1)
+        return cosine
 
 
 class SERFIQ:
@@ -81,7 +83,8 @@ def dropout_agreement(embeddings: FloatArray) -> FloatArray:
     distance = np.sqrt(np.maximum(2 - 2 * cosine, 0))
     distance[:, np.arange(n), np.arange(n)] = 0
     mean = distance.sum(axis=(1, 2)) / n**2
-    return (2 / (1 + np.exp(mean))).astype(np.float32)
+    quality: FloatArray = (2 / (1 + np.exp(mean))).astype(np.float32)
+    return quality
 
 
 class GraFIQs:
@@ -154,4 +157,5 @@ class OnnxQuality:
 
 
 def _unit(x: FloatArray) -> FloatArray:
-    return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), np.float32(1e-12))
+    unit: FloatArray = x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), np.float32(1e-12))
+    return unit

@@ -199,7 +199,8 @@ def suppress(
 
 def _logits(probability: FloatArray) -> FloatArray:
     inside = np.clip(probability, 1e-6, 1 - 1e-6)
-    return np.log(inside / (1 - inside))
+    logits: FloatArray = np.log(inside / (1 - inside))
+    return logits
 
 
 def _square(boxes: FloatArray) -> FloatArray:
