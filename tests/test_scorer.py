@@ -233,6 +233,48 @@ def test_a_crop_is_taken_as_it_is_and_a_photo_is_searched(faces):
     np.testing.assert_array_equal(quality.crop, align(photo, stub.found[0].landmarks))
 
 
+class Searching(Stub):
+    """A stub that looks at a copy of ``max_side`` pixels, and finds one face by its share of the picture."""
+
+    max_side = 300
+
+    def __init__(self, *place: float) -> None:
+        super().__init__()
+        self.place, self.sizes = place, []
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        self.sizes.append(image.shape[:2])
+        return [face(*(share * image.shape[1] for share in self.place))]
+
+
+def jpeg(pixels: np.ndarray, side: int) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC).save(file, "jpeg", quality=95)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(("share", "reduced"), [(0.9, True), (0.25, False)])
+def test_a_big_jpeg_is_decoded_in_full_only_where_a_face_needs_it(share, reduced, faces, monkeypatch):
+    photo = jpeg(faces[0], 1400)
+    scorer = Scorer(methods=SHALLOW, engine="onnxruntime", threads=1, detector=Searching(0.05, 0.05, share))
+    quality = scorer.score(photo)
+    assert scorer.source._detector.sizes == [(350, 350)]  # 1400 / 4, the smallest that keeps 300
+    monkeypatch.setattr(Searching, "max_side", None)
+    full = scorer.score(photo)
+    assert scorer.source._detector.sizes[1:] == [(1400, 1400)]
+    np.testing.assert_allclose(quality.face.box, full.face.box, rtol=1e-6)  # in pixels of the whole photo
+    np.testing.assert_allclose(quality.face.landmarks, full.face.landmarks, atol=2.0)
+    of_all_pixels = align(load(photo), quality.face.landmarks)
+    assert np.array_equal(quality.crop, of_all_pixels) != reduced
+    assert np.abs(quality.crop.astype(int) - of_all_pixels).mean() < 2
+
+
+def test_a_photo_that_shrinks_to_the_size_of_a_crop_is_still_a_photo(faces, monkeypatch):
+    monkeypatch.setattr(Searching, "max_side", 112)
+    scorer = Scorer(methods=SHALLOW, engine="onnxruntime", threads=1, detector=Searching(0.1, 0.1, 0.8))
+    assert scorer.score(jpeg(faces[0], 224)).face is not None
+
+
 def test_detect_searches_crops_too_and_none_searches_nothing(faces):
     stub = Stub(face(20, 10, 60))
     always = Scorer(methods=SHALLOW, engine="onnxruntime", threads=1, detector=stub, align="detect")

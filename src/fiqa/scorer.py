@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from .faces import Detector, FaceSource, Rotate
     from .images import Limits
 
+_EYES_IN_REDUCED = 80.0
+"""Pixels between the eyes from which a crop is cut of a photograph decoded at a reduced size: the crop itself
+has 35, and would average the full photograph's pixels in blocks anyway."""
+
 Align = Literal["auto", "none", "detect"]
 ALIGNMENTS = ("auto", "none", "detect")
 
@@ -312,14 +316,23 @@ class Scorer:
         image, faces = image if isinstance(image, tuple) else (image, None)
         if faces is not None:
             self._check_in_hand(faces)
-        picture = read(image, limits=self.limits)
-        pixels, remark = picture.pixels, picture.remark
+        looks = faces is None and self.align != "none"
+        enough = getattr(self.source, "max_side", None) if looks else None
+        picture = read(image, limits=self.limits, at_least=enough)
+        remark = picture.remark
         if faces is None:
-            if self.align == "none" or (self.align == "auto" and pixels.shape == CROP_SHAPE):
-                return [Located(None, whole_as_crop(pixels), remark)]
-            faces = self.source.faces(pixels, path_of(image))
+            is_crop = picture.scale == 1 and picture.pixels.shape == CROP_SHAPE
+            if self.align == "none" or (self.align == "auto" and is_crop):
+                return [Located(None, whole_as_crop(picture.pixels), remark)]
+            faces = self.source.faces(picture.pixels, path_of(image))
         wanted = faces if all_faces else faces[:1]
-        return [Located(face, align(pixels, face.landmarks), remark) for face in wanted]
+        true = [face.scaled(1 / picture.scale) for face in wanted]
+        if picture.scale < 1 and any(face.eye_distance < _EYES_IN_REDUCED for face in wanted):
+            picture, wanted = read(image, limits=self.limits), true
+        return [
+            Located(face, align(picture.pixels, seen.landmarks), remark)
+            for face, seen in zip(true, wanted, strict=True)
+        ]
 
     def _check_in_hand(self, faces: Any) -> None:
         if self.align == "none":

@@ -21,7 +21,11 @@ class Detector(Protocol):
         ...
 
 
-def default_detector(*, min_face: int = 20, max_side: int = 1280, threads: int = 1) -> Detector:
+MAX_SIDE = 1280
+"""Longer side, in pixels, of the copy in which the default detector looks for faces."""
+
+
+def default_detector(*, min_face: int = 20, max_side: int = MAX_SIDE, threads: int = 1) -> Detector:
     """The detector that works offline, MTCNN from the extra ``detect``; may be shared between threads.
 
     Args:

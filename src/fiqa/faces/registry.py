@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from .. import specs
 from ..registry import Registry
-from .detectors import Detector, default_detector
+from .detectors import MAX_SIDE, Detector, default_detector
 
 if TYPE_CHECKING:
     from .sources import FaceSource
@@ -72,7 +72,7 @@ class MtcnnSpec(FaceSourceSpec):
     source: ClassVar[str] = "MTCNN, IEEE SPL 2016"
 
     min_face: int = specs.option(20, read=specs.whole, expects="a whole number of pixels")
-    max_side: int = specs.option(1280, read=specs.whole, expects="a whole number of pixels")
+    max_side: int = specs.option(MAX_SIDE, read=specs.whole, expects="a whole number of pixels")
 
     def open(self) -> Detector:
         return default_detector(min_face=self.min_face, max_side=self.max_side)

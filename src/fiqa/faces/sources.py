@@ -15,7 +15,7 @@ from PIL import Image
 from .. import specs
 from ..errors import DataError, ImageError, UsageError
 from ..types import Face, ImageArray
-from .detectors import Detector, default_detector
+from .detectors import MAX_SIDE, Detector, default_detector
 from .registry import read_source
 from .rotation import detect_turned
 
@@ -78,6 +78,11 @@ class DetectorSource:
 
     def __repr__(self) -> str:
         return self._name if self.rotate == "none" else f"{self._name}, rotate={self.rotate!r}"
+
+    @property
+    def max_side(self) -> int | None:
+        """The longer side, in pixels, of what the detector looks at; None: it wants the whole photograph."""
+        return MAX_SIDE if self._detector is None else getattr(self._detector, "max_side", None)
 
     def open(self) -> None:
         """Open the detector now rather than at the first image.
