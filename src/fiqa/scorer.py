@@ -301,7 +301,7 @@ class Scorer:
             name: value for name, value in (("maps", {}), ("crop", None)) if name not in keep
         }
         stream = Stream(
-            locate=lambda image: self._located(image, all_faces),
+            locate=lambda image: self.locate(image, all_faces=all_faces),
             judge=self.qualities,
             batch_size=batch_size,
             threads=self.threads,
@@ -309,7 +309,18 @@ class Scorer:
         for quality in stream.run(images):
             yield replace(quality, **left_out) if left_out else quality
 
-    def _located(self, image: Any, all_faces: bool) -> list[Located]:
+    def locate(self, image: Any, *, all_faces: bool = False) -> list[Located]:
+        """The largest face of an image, or all of them, each with its crop; [] if none was found.
+
+        This and :meth:`qualities` are what :meth:`stream` is made of, for those who schedule it themselves.
+
+        Args:
+            image: what :meth:`stream` takes.
+            all_faces: every face, largest first, rather than the largest.
+
+        Raises:
+            ImageError: the image can't be used.
+        """
         from .faces import align, whole_as_crop
         from .images import read
 

@@ -26,6 +26,10 @@ class Located(NamedTuple):
     remark: str = ""
 
 
+Locate = Callable[[Any], list[Located]]
+Judge = Callable[[ImageArray, list[Face | None]], list[Quality]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
     """Schedules images through two functions; it computes nothing itself.
@@ -38,8 +42,8 @@ class Stream:
         threads: that ``locate`` runs in.
     """
 
-    locate: Callable[[Any], list[Located]]
-    judge: Callable[[ImageArray, list[Face | None]], list[Quality]]
+    locate: Locate
+    judge: Judge
     batch_size: int
     threads: int
 
@@ -48,61 +52,70 @@ class Stream:
 
         A result does not depend on its neighbours, nor on the batch it happens to be in.
         """
-        entries: deque[_Entry] = deque()
+        entries: deque[Entry] = deque()
         ready = 0
         for entry in self._located(images):
             entries.append(entry)
             ready += len(entry.found)
             # a short batch where few images give a face: else the many others would wait for its results
             while ready >= self.batch_size or (ready and len(entries) >= _MOST_WAITING * self.batch_size):
-                ready -= self._judge_batch(entries)
+                ready -= judge_batch(entries, self.judge, self.batch_size)
             while entries and entries[0].done:
                 yield from entries.popleft().results()
         if ready:
-            self._judge_batch(entries)
+            judge_batch(entries, self.judge, self.batch_size)
         while entries:
             yield from entries.popleft().results()
 
-    def _judge_batch(self, entries: Iterable[_Entry]) -> int:
-        """Score the first ``batch_size`` crops that wait, filling a short batch up with blanks.
-
-        A run time may choose another kernel for another batch size, and the last bits differ then; with one
-        size for all batches that can't happen.
-        """
-        batch = list(islice(((entry, i) for entry in entries for i in entry.waiting()), self.batch_size))
-        crops = np.zeros((self.batch_size, *CROP_SHAPE), dtype=np.uint8)
-        faces: list[Face | None] = [None] * self.batch_size
-        for row, (entry, i) in enumerate(batch):
-            faces[row], crops[row], _ = entry.found[i]
-        for (entry, i), quality in zip(batch, self.judge(crops, faces), strict=False):
-            face, crop, remark = entry.found[i]
-            quality = replace(quality, path=entry.path, reason=quality.reason or remark)
-            entry.scored.append(replace(quality, face=face, face_index=i, crop=crop))
-        return len(batch)
-
-    def _located(self, images: Iterable[Any]) -> Iterator[_Entry]:
+    def _located(self, images: Iterable[Any]) -> Iterator[Entry]:
         """Locate in threads, at most two batches before the image that is asked for."""
         source = iter(images)
         pool = ThreadPoolExecutor(self.threads, thread_name_prefix="fiqa-decode")
         try:
-            futures: deque[tuple[str | None, Future[list[Located]]]] = deque()
+            futures: deque[Future[Entry]] = deque()
 
             def submit(count: int) -> None:
                 for image in islice(source, count):
-                    futures.append((path_of(image), pool.submit(self.locate, image)))
+                    futures.append(pool.submit(entry_of, image, self.locate))
 
             submit(2 * self.batch_size + self.threads)
             while futures:
-                path, future = futures.popleft()
-                try:
-                    yield _Entry(path, future.result())
-                except ImageError as error:
-                    yield _Entry(path, [], error)
-                except MemoryError:
-                    yield _Entry(path, [], ImageError("failed", "there was not enough memory for the image"))
+                yield futures.popleft().result()
                 submit(1)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def entry_of(image: Any, locate: Locate) -> Entry:
+    """Locate the faces of one image; one that can't be used is an entry that says why."""
+    path = path_of(image)
+    try:
+        return Entry(path, locate(image))
+    except ImageError as error:
+        return Entry(path, [], error)
+    except MemoryError:
+        return Entry(path, [], ImageError("failed", "there was not enough memory for the image"))
+
+
+def judge_batch(entries: Iterable[Entry], judge: Judge, batch_size: int) -> int:
+    """Score the first ``batch_size`` crops that wait, filling a short batch up with blanks.
+
+    A run time may choose another kernel for another batch size, and the last bits differ then; with one
+    size for all batches that can't happen.
+
+    Returns:
+        How many crops were scored.
+    """
+    batch = list(islice(((entry, i) for entry in entries for i in entry.waiting()), batch_size))
+    crops = np.zeros((batch_size, *CROP_SHAPE), dtype=np.uint8)
+    faces: list[Face | None] = [None] * batch_size
+    for row, (entry, i) in enumerate(batch):
+        faces[row], crops[row], _ = entry.found[i]
+    for (entry, i), quality in zip(batch, judge(crops, faces), strict=False):
+        face, crop, remark = entry.found[i]
+        quality = replace(quality, path=entry.path, reason=quality.reason or remark)
+        entry.scored.append(replace(quality, face=face, face_index=i, crop=crop))
+    return len(batch)
 
 
 def path_of(image: Any) -> str | None:
@@ -113,8 +126,15 @@ def path_of(image: Any) -> str | None:
 
 
 @dataclass(slots=True)
-class _Entry:
-    """One image on its way through a stream."""
+class Entry:
+    """One image on its way to its qualities.
+
+    Attributes:
+        path: of the image, if it has one.
+        found: its faces.
+        error: why there is none.
+        scored: the qualities of the first of them.
+    """
 
     path: str | None
     found: list[Located]
@@ -123,12 +143,15 @@ class _Entry:
 
     @property
     def done(self) -> bool:
+        """Whether every face has its quality."""
         return len(self.scored) == len(self.found)
 
     def waiting(self) -> range:
+        """Indices of the faces that have none yet."""
         return range(len(self.scored), len(self.found))
 
     def results(self) -> list[Quality]:
+        """One quality per face, or one that says why there is no face."""
         if self.error is not None:
             return [Quality(status=self.error.status, reason=str(self.error), path=self.path)]
         return self.scored or [Quality(status="no_face", reason="no face was found", path=self.path)]
