@@ -1,16 +1,21 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import subprocess
 import sys
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fiqa.calibration import Calibration, Profile, Threshold
+from fiqa.calibration import Calibration, Profile, Threshold, read_gate, round_raw, round_score
 from fiqa.errors import DataError, UsageError
+from fiqa.pipeline.rows import columns, row
+from fiqa.types import Quality
 
 
 def _calibration(spec: str = "attn") -> Calibration:
@@ -51,8 +56,75 @@ def test_stored_gates():
     calibration = _calibration()
     assert calibration.threshold("fnmr", 0.01).raw == 0.3
     assert calibration.threshold("discard", 0.30000000000000004 / 3).raw == 0.1
-    with pytest.raises(UsageError, match=r"discard 0\.1, fnmr 0\.01"):
+    with pytest.raises(UsageError, match=r"no gate fnmr=50% .* it has: discard=10%, fnmr=1%$"):
         calibration.threshold("fnmr", 0.5)
+
+
+@pytest.mark.parametrize("rule", ["fnmr=1%", " fnmr = 1 % ", "fnmr=0.01", "fnmr=1e-2"])
+def test_a_rule_names_a_gate_of_the_profile_with_its_interval(rule):
+    calibration = _calibration()
+    gate = read_gate(rule, calibration)
+    assert (gate.rule, gate.score, gate.threshold) == ("fnmr=1%", 45.0, calibration.threshold("fnmr", 0.01))
+    assert (gate.low, gate.high) == (pytest.approx(22.5), pytest.approx(49.46875))  # of raw 0.1 and 0.35
+    assert str(gate).startswith(
+        "45.00 passes (fnmr=1%; 95 % interval 22.50 to 49.47 over subjects; refuses 30"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("", "a gate must be a score such as 60, or fnmr=1%, or discard=10%, but got ''"),
+        ("sixty", "but got 'sixty'"),
+        ("nan", "a gate must be a score such as 60"),
+        ("fnmr=", "a gate must be a score such as 60"),
+        ("fpr=1%", "a gate must be a score such as 60"),
+        ("101", "a gate must be a score from 0 to 100, but got '101'"),
+        ("-1", "from 0 to 100"),
+        ("60%", "a gate must be a score such as 60"),
+        ("fnmr=1", "the share of a gate must be below 1, as in 0.01 or 1%, but got 'fnmr=1'"),
+        ("discard=-5%", "must be below 1"),
+        ("fnmr=3%", "no gate fnmr=3% in the calibration of 'attn'; it has: discard=10%, fnmr=1%"),
+    ],
+)
+def test_a_rule_that_is_none_is_said(rule, said):
+    with pytest.raises(UsageError, match=re.escape(said)):
+        read_gate(rule, _calibration())
+
+
+def test_without_a_calibration_only_a_number_is_a_rule():
+    assert read_gate("60", None).score == 60
+    with pytest.raises(UsageError, match="stands in a calibration, and there is none"):
+        read_gate("fnmr=1%", None)
+
+
+def test_a_face_passes_by_its_score_and_at_a_profiles_gate_by_its_raw_score():
+    number, gate = read_gate("45", None), read_gate("fnmr=1%", _calibration())
+    assert [number.passes(score) for score in (45.0, 44.996, 44.99, None, math.nan)] == [
+        *(True, True, False, False, False)
+    ]
+    assert gate.passes(44.999, 0.3)
+    assert gate.passes(10, 0.31)
+    assert not gate.passes(90, 0.299999)
+    assert gate.passes(45)
+    assert not gate.passes(44.9)
+    raw = {"attn": 0.2999999, "vitnt": -1.0}
+    assert gate.accepts(Quality("ok", score=45.0, scored_by="attn", raw=raw))  # 0.3 in any table
+    assert not gate.accepts(Quality("ok", score=99.0, scored_by="vitnt", raw=raw))
+    assert not gate.accepts(Quality("no_face", reason="none found"))
+    assert not number.accepts(Quality("ok", raw=raw))  # nothing calibrates it
+
+
+def test_a_table_holds_a_score_as_the_gate_compares_it():
+    values = row(Quality("ok", score=44.996, scored_by="attn", raw={"attn": 0.12345678}), columns(("attn",)))
+    assert (values["score"], values["attn"]) == (round_score(44.996), round_raw(0.12345678))
+
+
+def test_a_calibration_that_a_table_states_reads_back():
+    calibration = _calibration()
+    assert Calibration.from_dict(json.loads(json.dumps(asdict(calibration)))) == calibration
+    with pytest.raises(DataError, match="the calibration is damaged: it has no 'thresholds'"):
+        Calibration.from_dict({"spec": "attn"})
 
 
 def test_a_profile_survives_the_disk(tmp_path):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..calibration import round_raw, round_score
 from ..errors import UsageError
 from ..types import Face, Quality
 from .crops import crop_name
@@ -47,7 +48,7 @@ def columns(specs: Sequence[str], *, crops: bool = False) -> tuple[Column, ...]:
         Column(name="path", kind="text", of=lambda quality: quality.path or ""),
         Column(name="face", kind="whole", of=_face_number),
         Column(name="status", kind="text", of=lambda quality: quality.status),
-        Column(name="score", kind="number", of=lambda quality: _rounded(quality.score, 2)),
+        Column(name="score", kind="number", of=_score),
         *(_method(spec) for spec in specs),
         *(_side(name, place) for place, name in enumerate(("left", "top", "right", "bottom"))),
         _of_face("confidence", "number", lambda face: _rounded(face.confidence, 4)),
@@ -71,9 +72,14 @@ def row(quality: Quality, of: Sequence[Column]) -> Row:
     return {column.name: column.of(quality) for column in of}
 
 
+def _score(quality: Quality) -> float | None:
+    return None if quality.score is None else round_score(quality.score)
+
+
 def _method(spec: str) -> Column:
     def value(quality: Quality) -> float | None:
-        return _significant(quality.raw.get(spec)) if quality.ok else None
+        raw = quality.raw.get(spec)
+        return round_raw(raw) if quality.ok and raw is not None and math.isfinite(raw) else None
 
     return Column(name=spec, kind="number", of=value)
 
@@ -107,7 +113,3 @@ def _landmarks(face: Face) -> list[list[float | None]]:
 def _rounded(value: float | None, digits: int) -> float | None:
     """JSON has no NaN and no infinity: such a value is none."""
     return None if value is None or not math.isfinite(value) else round(float(value), digits)
-
-
-def _significant(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
