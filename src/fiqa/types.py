@@ -76,10 +76,12 @@ class Face:
         return float(np.linalg.norm(self.landmarks[1] - self.landmarks[0]))
 
     def scaled(self, factor: float) -> Face:
-        """The same face in a picture ``factor`` times as wide and high."""
+        """The face that a detector would find in the same picture ``factor`` times as wide and high.
+
+        Detectors give landmarks as shares of a box, so that they grow with it, from the picture's corner.
+        """
         left, top, right, bottom = (factor * side for side in self.box)
-        # of a pixel 0 is the centre, which is half a pixel from the corner that stays where it is
-        landmarks = (self.landmarks + np.float32(0.5)) * np.float32(factor) - np.float32(0.5)
+        landmarks = self.landmarks * np.float32(factor)
         return replace(self, box=(left, top, right, bottom), landmarks=landmarks)
 
     def to_dict(self) -> dict[str, Any]:

@@ -136,3 +136,14 @@ def test_adapters_hand_over_bgr_and_sort(kind: str) -> None:
     assert seen[0].flags.c_contiguous
     with pytest.raises(UsageError):
         type(detector)(object())
+
+
+@needs_mtcnn
+def test_a_face_found_in_a_small_copy_is_where_it_is_found_in_the_whole() -> None:
+    """Half a pixel of the copy would be half a crop pixel of a face that is cut from the whole picture."""
+    detector = default_detector(max_side=512)
+    pixels = load(example_paths()[0])
+    whole = detector.detect(pixels.repeat(2, axis=0).repeat(2, axis=1))[0]
+    scaled = detector.detect(pixels)[0].scaled(2)
+    np.testing.assert_allclose((scaled.landmarks - whole.landmarks).mean(axis=0), 0, atol=0.2)
+    np.testing.assert_allclose(scaled.box, whole.box, atol=0.5)
