@@ -24,10 +24,11 @@ from fiqa.pages.page import number
 from fiqa.pages.svg import Box, Line, _ticks, box_plot, histogram, line_chart
 
 AWKWARD = 'a <b> & "c"_1%'
+SCRIPT = "<script>alert(1)</script>"  # a browser would run it where it is not escaped
 
 
 class Pixels:
-    name = identity = "pixels & co"
+    name = identity = "pixels & co" + SCRIPT
 
     def embed(self, crops: np.ndarray) -> np.ndarray:
         return crops[:, ::8, ::8].reshape(len(crops), -1).astype(np.float32) - 127
@@ -44,10 +45,10 @@ def dataset() -> Dataset:
             noisy = base + (0, 20, 40, 60, 900)[k] * rng.standard_normal(base.shape)
             Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(file, "PNG")
             images.append(file.getvalue())
-            names.append(f"person <{person}>/{k}.png")
+            names.append(f"person {person}/{SCRIPT}{k}.png")
     subjects = np.array([name.split("/")[0] for name in names])
-    groups = np.tile(np.array(["a", "b", "c"]), 10)
-    return Dataset(AWKWARD, tuple(images), tuple(names), subjects=subjects, groups=groups)
+    groups = np.tile(np.array(["a", "b", SCRIPT]), 10)
+    return Dataset(AWKWARD + SCRIPT, tuple(images), tuple(names), subjects=subjects, groups=groups)
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +58,9 @@ def evaluation(dataset: Dataset) -> Evaluation:
         grain = np.abs(x[:, :, 1::8] - x[:, :, 2::8]).mean((1, 2, 3))
         return [-grain, grain]
 
-    names = ("calm", AWKWARD)
+    names = ("calm", AWKWARD + SCRIPT)
     measures = Measure(
-        names=names, identities=names, details=("minus the noise", "<the noise>"), of_crops=score
+        names=names, identities=names, details=("minus the noise", "<the noise>" + SCRIPT), of_crops=score
     )
     return evaluate([dataset], [Pixels()], [measures], Settings(fmrs=(0.05, 0.01), n_resamples=40, n_faces=2))
 
@@ -147,7 +148,8 @@ def test_the_page_is_well_formed_and_fetches_nothing(folder, evaluation):
     assert "script" not in page.tags
     assert "url(" not in content.replace("url(#", "")
     text = " ".join(page.text)
-    assert "person <0>/" in text or "person <1>/" in text  # escaped, hence read back as it was
+    for name in (f"/{SCRIPT}0.png", AWKWARD + SCRIPT, "pixels & co" + SCRIPT):
+        assert name in text  # escaped, hence read back as it was
     for result in evaluation.results:
         assert number(result.normalised) in text
     for fact in ("minus the noise", "<the noise>", "pixels & co", "numpy"):
@@ -235,19 +237,21 @@ def validation_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def validation(spec: str, noise: float) -> Validation:
         ladders = tuple(
             Ladder(kind, severity, (1 - severity + noise * rng.standard_normal((9, 6))).astype(np.float32))
-            for kind in ("blur", "dark")
+            for kind in (SCRIPT, "dark")
         )
         each = np.mean([ladder.spearman for ladder in ladders], axis=0)
         samples = rng.choice(each, (50, 9)).mean(axis=1)
         return Validation(spec, ladders, Resampled(float(each.mean()), samples))
 
-    found = {spec: validation(spec, noise) for spec, noise in (("m:a=1", 0.1), ("m:a=2", 1.0))}
-    proposals = {"m": Proposal("m:a=1", ("m:a=1",), "m:a=1")}
+    found = {spec: validation(spec, noise) for spec, noise in ((f"m:a={SCRIPT}", 0.1), ("m:a=2", 1.0))}
+    proposals = {"m": Proposal(f"m:a={SCRIPT}", ("m:a=2",), f"m:a={SCRIPT}")}
     target = tmp_path_factory.mktemp("validation")
-    page = write_validation(found, target, 9, proposals, ("Only 9 images.",), "some <model>")
+    page = write_validation(
+        found, target, 9, proposals, (f"Only 9 images.{SCRIPT}",), f"some <model>{SCRIPT}"
+    )
     document: dict[str, Any] = json.loads((target / "validation.json").read_text(encoding="utf-8"))
-    assert document["proposals"]["m"]["spec"] == "m:a=1"
-    assert document["methods"]["m:a=1"]["spearman"] == found["m:a=1"].spearman.estimate
+    assert document["proposals"]["m"]["spec"] == f"m:a={SCRIPT}"
+    assert document["methods"][f"m:a={SCRIPT}"]["spearman"] == found[f"m:a={SCRIPT}"].spearman.estimate
     steps = document["methods"]["m:a=2"]["degradations"]["dark"]["quantiles"]
     np.testing.assert_array_equal(steps, found["m:a=2"].ladders[1].quantiles)
     return page
@@ -257,7 +261,8 @@ def test_the_validation_page(validation_page):
     page = Page(validation_page.read_text(encoding="utf-8"))
     text = " ".join(page.text)
     assert "some <model>" in text
-    assert "Only 9 images." in text
+    assert f"Only 9 images.{SCRIPT}" in text
+    assert "script" not in page.tags
     assert page.tags.count("svg") == 2  # the proposed setting, two degradations
     assert len(page.ids) == len(set(page.ids))
 

@@ -26,7 +26,7 @@ def scorer() -> Scorer:
 @pytest.fixture(scope="module")
 def qualities(scorer, tmp_path_factory) -> list[Quality]:
     folder = tmp_path_factory.mktemp("explain")
-    names = ["first.png", "<b>&second.png"]
+    names = ["first.png", "<b>&<script>second.png"]
     for name, crop in zip(names, example_crops(), strict=True):
         Image.fromarray(crop).save(folder / name)
     (folder / "text.jpg").write_text("no image")
@@ -116,8 +116,8 @@ def test_an_image_without_a_score_says_why_and_names_can_t_break_the_page(qualit
     page = Page(write_page(qualities, scorer, tmp_path))
     assert "unreadable" in page.text
     assert "text.jpg' is not an image of a known format" in page.text
-    assert "<b>&second.png" in page.text
-    assert "b" not in page.tags
+    assert "<b>&<script>second.png" in page.text
+    assert not {"b", "script"} & set(page.tags)
     assert all("<" not in name.name for name in tmp_path.iterdir())
 
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import html
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..scorer import Scorer
 from ..types import Quality
-from .heatmap import overlay
-
-_STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem;color:#222}
-table{border-collapse:collapse;width:100%}th{text-align:left}td,th{padding:.4rem;vertical-align:top}
-img{width:100%;max-width:16rem;height:auto}.scroll{overflow-x:auto}
-"""
+from .heatmap import colour_range, overlay
+from .markup import Html, join, render
+from .page import Cell, page, table
 
 
 def write_page(qualities: Sequence[Quality], scorer: Scorer, folder: str | os.PathLike[str]) -> Path:
@@ -32,57 +27,51 @@ def write_page(qualities: Sequence[Quality], scorer: Scorer, folder: str | os.Pa
     scored = [quality for quality in qualities if quality.ok]
     specs = [spec for spec in scorer.specs if any(spec in quality.maps for quality in scored)]
     ranges = {
-        spec: (
-            min(float(quality.maps[spec].min()) for quality in scored),
-            max(float(quality.maps[spec].max()) for quality in scored),
-        )
+        spec: colour_range([quality.maps[spec] for quality in scored if spec in quality.maps])
         for spec in specs
     }
     rows = []
     for number, quality in enumerate(qualities):
-        cells = [f"<td>{_caption(quality)}</td>"]
+        cells: list[str | Cell] = [_caption(quality)]
         for spec in specs if quality.ok else ():
             assert quality.crop is not None
             low, high = ranges[spec]
             name = f"{number:04d}-{_slug(quality.path)}-{_slug(spec)}.png"
             label = f"{spec} {quality.raw[spec]:.4f}"
             overlay(quality.crop, quality.maps[spec], vmin=low, vmax=high, label=label).save(target / name)
-            cells.append(f'<td><img src="{html.escape(name)}" alt="{html.escape(label)}"></td>')
-        rows.append("<tr>" + "".join(cells) + "</tr>")
-    page = target / "index.html"
-    page.write_text(_page(specs, ranges, rows, scorer), encoding="utf-8")
-    return page
+            cells.append(Cell(render('<img src="{}" alt="{}">', name, label), "text"))
+        rows.append(("", cells + [""] * (1 + len(specs) - len(cells))))
+    path = target / "index.html"
+    title = f"Which part of the face counts: {scorer.card.name}"
+    path.write_text(page(title, [_table(ranges, rows, scorer)]), encoding="utf-8")
+    return path
 
 
-def _page(
-    specs: Sequence[str], ranges: dict[str, tuple[float, float]], rows: Sequence[str], scorer: Scorer
-) -> str:
-    heads = "".join(
-        f"<th>{html.escape(spec)}<br><small>{html.escape(scorer.map_notes[spec])}; "
-        f"colours from {ranges[spec][0]:.3g} to {ranges[spec][1]:.3g}</small></th>"
-        for spec in specs
+def _table(
+    ranges: Mapping[str, tuple[float, float]],
+    rows: Sequence[tuple[str, Sequence[str | Cell]]],
+    scorer: Scorer,
+) -> Html:
+    heads = (
+        render(
+            "{}<br><small>{}; colours from {:.3g} to {:.3g}</small>", spec, scorer.map_notes[spec], low, high
+        )
+        for spec, (low, high) in ranges.items()
     )
-    title = f"Which part of the face counts: {html.escape(scorer.card.name)}"
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{title}</title><style>{_STYLE}</style><h1>{title}</h1>"
-        "<p>Brighter counts more. One colour scale per method over all faces of this page.</p>"
-        f'<div class="scroll"><table><tr><th>face</th>{heads}</tr>{"".join(rows)}</table></div></html>\n'
+    return table(
+        "Brighter counts more. One colour scale per method over all faces of this page.",
+        ["face", *(Cell(head, "text") for head in heads)],
+        rows,
     )
 
 
-def _caption(quality: Quality) -> str:
-    name = html.escape(_readable(quality.path or "image"))
+def _caption(quality: Quality) -> Html:
+    name = quality.path or "image"
     if not quality.ok:
-        return f"{name}<br><strong>{quality.status}</strong><br>{html.escape(_readable(quality.reason))}"
-    score = "" if quality.score is None else f"<br><strong>{quality.score:.0f}</strong> of 100"
-    raw = "".join(f"<br>{html.escape(spec)} {value:.4f}" for spec, value in quality.raw.items())
-    return f"{name}, face {quality.face_index}{score}{raw}"
-
-
-def _readable(text: str) -> str:
-    return os.fsencode(text).decode("utf-8", "replace")
+        return render("{}<br><strong>{}</strong><br>{}", name, quality.status, quality.reason)
+    score = Html() if quality.score is None else render("<br><strong>{:.0f}</strong> of 100", quality.score)
+    raw = join(render("<br>{} {:.4f}", spec, value) for spec, value in quality.raw.items())
+    return render("{}, face {}{}{}", name, quality.face_index, score, raw)
 
 
 def _slug(text: str | None) -> str:

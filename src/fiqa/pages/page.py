@@ -5,67 +5,97 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from importlib import resources
+from typing import NamedTuple
 
-from .svg import sample, text
+from .markup import Html, join, render
+from .svg import sample
 
-__all__ = ["chart_grid", "legend", "notes", "number", "page", "table"]
+__all__ = ["Cell", "chart_grid", "legend", "notes", "number", "page", "table"]
 
 
-def page(title: str, body: Iterable[str]) -> str:
+class Cell(NamedTuple):
+    """A cell of a table.
+
+    Attributes:
+        content: text, or HTML as :class:`Html`.
+        kind: its class in ``style.css``: ``"best"``, ``"good"``, ``"text"``, or none.
+    """
+
+    content: str
+    kind: str = ""
+
+
+def page(title: str, body: Iterable[Html]) -> Html:
     """A whole HTML document. The empty icon keeps browsers from asking for one."""
-    style = (resources.files(__package__) / "style.css").read_text(encoding="utf-8")
-    return (
+    return render(
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f'<link rel="icon" href="data:,"><title>{text(title)}</title><style>{style}</style></head>'
-        f"<body><main><h1>{text(title)}</h1>{''.join(body)}</main></body></html>\n"
+        '<link rel="icon" href="data:,"><title>{title}</title><style>{style}</style></head>'
+        "<body><main><h1>{title}</h1>{body}</main></body></html>\n",
+        title=title,
+        style=Html((resources.files(__package__) / "style.css").read_text(encoding="utf-8")),
+        body=join(body),
     )
 
 
 def table(
     caption: str,
-    head: Sequence[str],
-    rows: Iterable[tuple[str, Sequence[str]]],
-) -> str:
-    """A table that scrolls by itself on a narrow screen. Cells are HTML: ``<td…>`` whole or their content.
+    head: Sequence[str | Cell],
+    rows: Iterable[tuple[str, Sequence[str | Cell]]],
+) -> Html:
+    """A table that scrolls by itself on a narrow screen.
 
-    Each row is (class of the row, cells); the first cell names the row.
+    Args:
+        caption: what it shows, in one sentence.
+        head: the names of the columns.
+        rows: of each its class in ``style.css`` or "", and its cells; the first cell names the row.
     """
     lines = []
-    for kind, (first, *others) in ((kind, tuple(cells)) for kind, cells in rows):
-        cells = "".join(cell if cell.startswith("<td") else f"<td>{cell}</td>" for cell in others)
-        row = f' class="{kind}"' if kind else ""
-        lines.append(f'<tr{row}><th scope="row">{first}</th>{cells}</tr>')
-    heads = "".join(name if name.startswith("<th") else f'<th scope="col">{name}</th>' for name in head)
-    return (
-        f'<div class="scroll" role="region" aria-label="{text(caption)}" tabindex="0"><table>'
-        f"<caption>{text(caption)}</caption><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody>"
-        "</table></div>"
+    for kind, (first, *others) in rows:
+        name = render('<th scope="row">{}</th>', first.content if isinstance(first, Cell) else first)
+        cells = join(render("<td{}>{}</td>", _kind(cell.kind), cell.content) for cell in map(_cell, others))
+        lines.append(render("<tr{}>{}{}</tr>", _kind(kind), name, cells))
+    heads = join(
+        render('<th{} scope="col">{}</th>', _kind(cell.kind), cell.content) for cell in map(_cell, head)
+    )
+    return render(
+        '<div class="scroll" role="region" aria-label="{caption}" tabindex="0"><table>'
+        "<caption>{caption}</caption><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div>",
+        caption=caption,
+        heads=heads,
+        lines=join(lines),
     )
 
 
-def chart_grid(figures: Iterable[tuple[str, str]]) -> str:
+def _cell(cell: str | Cell) -> Cell:
+    return cell if isinstance(cell, Cell) else Cell(cell)
+
+
+def _kind(name: str) -> Html:
+    return render(' class="{}"', name) if name else Html()
+
+
+def chart_grid(figures: Iterable[tuple[str, Html]]) -> Html:
     """Charts side by side where there is room, each (caption, svg)."""
-    return (
-        '<div class="charts">'
-        + "".join(
-            f"<figure><figcaption>{text(caption)}</figcaption>{svg}</figure>" for caption, svg in figures
-        )
-        + "</div>"
+    shown = (render("<figure><figcaption>{}</figcaption>{}</figure>", *figure) for figure in figures)
+    return render('<div class="charts">{}</div>', join(shown))
+
+
+def legend(names: Sequence[tuple[str, int]]) -> Html:
+    """(name, style) → a list with a piece of each line."""
+    return render(
+        '<ul class="legend">{}</ul>',
+        join(render("<li>{}{}</li>", sample(style), name) for name, style in names),
     )
 
 
-def legend(names: Sequence[tuple[str, int]]) -> str:
-    """(name, style) → a list with a piece of each line."""
-    items = "".join(f"<li>{sample(style)}{text(name)}</li>" for name, style in names)
-    return f'<ul class="legend">{items}</ul>'
-
-
-def notes(lines: Sequence[str]) -> str:
+def notes(lines: Sequence[str]) -> Html:
     """What a reader must know, in a box; nothing if there is nothing."""
     if not lines:
-        return ""
-    return '<div class="notes" role="note">' + "".join(f"<p>{text(line)}</p>" for line in lines) + "</div>"
+        return Html()
+    return render(
+        '<div class="notes" role="note">{}</div>', join(render("<p>{}</p>", line) for line in lines)
+    )
 
 
 def number(value: float, digits: int = 3) -> str:

@@ -6,7 +6,6 @@ dash as well as in colour. Every chart has a title and a description for screen 
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Box", "Line", "box_plot", "histogram", "line_chart", "sample", "text"]
+from .markup import Html, join, render
+
+__all__ = ["Box", "Line", "box_plot", "histogram", "line_chart", "sample"]
 
 N_COLOURS = 8
 _DASHES = ("", "7 3", "2 3", "9 3 2 3", "14 4", "4 2", "1 2")
@@ -42,11 +43,6 @@ class Box:
     quantiles: NDArray[np.float64]
 
 
-def text(value: str) -> str:
-    """Text for HTML and SVG; bytes that are no text become question marks."""
-    return html.escape(value.encode("utf-8", "replace").decode())
-
-
 def line_chart(
     key: str,
     title: str,
@@ -55,7 +51,7 @@ def line_chart(
     labels: tuple[str, str],
     x_max: float,
     mark: float | None = None,
-) -> str:
+) -> Html:
     """Curves over [0, ``x_max``] from 0 up; ``labels`` of x and y; ``mark``: a vertical line there.
 
     ``key`` makes the ids of this chart unique on its page.
@@ -68,23 +64,29 @@ def line_chart(
     parts = list(frame.axes(labels))
     if mark is not None and mark < x_max:
         x = frame.x(mark)
-        parts.append(f'<line class="mark" x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{_HEIGHT - _BOTTOM}"/>')
+        parts.append(_segment("mark", x, _TOP, x, _HEIGHT - _BOTTOM))
     parts.append(
-        f'<clipPath id="{key}-c"><rect x="{_LEFT}" y="{_TOP}" width="{_WIDTH - _LEFT - _RIGHT}" '
-        f'height="{_HEIGHT - _TOP - _BOTTOM}"/></clipPath><g clip-path="url(#{key}-c)">'
+        render(
+            '<clipPath id="{}-c"><rect x="{}" y="{}" width="{}" height="{}"/></clipPath>',
+            *(key, _LEFT, _TOP, _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM),
+        )
     )
+    curves = []
     for line in lines:
         if line.low is not None and line.high is not None and not np.isnan(line.low).any():
             outline = np.r_[line.x, line.x[::-1]], np.r_[line.high, line.low[::-1]]
             points = frame.points(*outline, inside=2 * x_max)
-            parts.append(f'<polygon class="band" style="fill:{_colour(line.style)}" points="{points}"/>')
+            curves.append(
+                render('<polygon class="band" style="fill:{}" points="{}"/>', _colour(line.style), points)
+            )
     for line in lines:
-        parts.append(
-            f'<polyline class="line" style="{_stroke(line.style)}" '
-            f'points="{frame.points(line.x, line.y, inside=2 * x_max)}"><title>{text(line.name)}</title>'
-            "</polyline>"
+        curves.append(
+            render(
+                '<polyline class="line" style="{}" points="{}"><title>{}</title></polyline>',
+                *(_stroke(line.style), frame.points(line.x, line.y, inside=2 * x_max), line.name),
+            )
         )
-    parts.append("</g>")
+    parts.append(render('<g clip-path="url(#{}-c)">{}</g>', key, join(curves)))
     return _svg(key, title, description, parts)
 
 
@@ -95,7 +97,7 @@ def histogram(
     edges: ArrayLike,
     counts: Sequence[tuple[str, int, ArrayLike]],
     x_label: str,
-) -> str:
+) -> Html:
     """Filled steps, one a series (name, style, counts), each drawn to its own highest bin."""
     bounds = np.asarray(edges, np.float64)
     frame = _Frame((float(bounds[0]), float(bounds[-1])), (0.0, 1.05))
@@ -106,15 +108,17 @@ def histogram(
         x, y = np.repeat(bounds, 2), np.r_[0.0, np.repeat(heights, 2), 0.0]
         points = frame.points(x, y)
         parts.append(
-            f'<polygon class="area" style="fill:{_colour(style)};{_stroke(style)}" points="{points}">'
-            f"<title>{text(name)}</title></polygon>"
+            render(
+                '<polygon class="area" style="fill:{};{}" points="{}"><title>{}</title></polygon>',
+                *(_colour(style), _stroke(style), points, name),
+            )
         )
     return _svg(key, title, description, parts)
 
 
 def box_plot(
     key: str, title: str, description: str, boxes: Sequence[Box], labels: tuple[str, str], style: int = 0
-) -> str:
+) -> Html:
     """Box = 25 to 75 %, line = median, whiskers = 5 and 95 %."""
     known = np.array([box.quantiles for box in boxes if not np.isnan(box.quantiles).any()])
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
@@ -124,28 +128,30 @@ def box_plot(
     half = 0.3 * (frame.x(1) - frame.x(0))
     for place, box in enumerate(boxes):
         x = frame.x(place + 0.5)
-        parts.append(
-            f'<text class="tick" x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 16}" text-anchor="middle">'
-            f"{text(box.label)}</text>"
-        )
+        parts.append(_text("tick", x, _HEIGHT - _BOTTOM + 16, "middle", box.label))
         if np.isnan(box.quantiles).any():
             continue
         least, lower, middle, upper, most = (frame.y(float(value)) for value in box.quantiles)
         parts.append(
-            f'<g style="stroke:{_colour(style)};fill:{_colour(style)}">'
-            f'<path class="whisker" d="M{x:.1f} {most:.1f}V{upper:.1f}M{x:.1f} {lower:.1f}V{least:.1f}"/>'
-            f'<rect class="box" x="{x - half:.1f}" y="{upper:.1f}" width="{2 * half:.1f}" '
-            f'height="{max(lower - upper, 0.5):.1f}"/>'
-            f'<path class="median" d="M{x - half:.1f} {middle:.1f}H{x + half:.1f}"/></g>'
+            render(
+                '<g style="stroke:{colour};fill:{colour}">'
+                '<path class="whisker" d="M{x:.1f} {most:.1f}V{upper:.1f}M{x:.1f} {lower:.1f}V{least:.1f}"/>'
+                '<rect class="box" x="{left:.1f}" y="{upper:.1f}" width="{width:.1f}" height="{height:.1f}"/>'
+                '<path class="median" d="M{left:.1f} {middle:.1f}H{right:.1f}"/></g>',
+                **{"colour": _colour(style), "x": x, "left": x - half, "right": x + half, "width": 2 * half},
+                **{"least": least, "lower": lower, "middle": middle, "upper": upper, "most": most},
+                height=max(lower - upper, 0.5),
+            )
         )
     return _svg(key, title, description, parts)
 
 
-def sample(style: int) -> str:
+def sample(style: int) -> Html:
     """A short piece of a line, for legends; decoration, hence hidden from screen readers."""
-    return (
+    return render(
         '<svg class="sample" viewBox="0 0 36 10" width="36" height="10" aria-hidden="true">'
-        f'<line class="line" style="{_stroke(style)}" x1="1" y1="5" x2="35" y2="5"/></svg>'
+        '<line class="line" style="{}" x1="1" y1="5" x2="35" y2="5"/></svg>',
+        _stroke(style),
     )
 
 
@@ -169,27 +175,34 @@ class _Frame:
             f"{self.x(float(a)):.1f},{self.y(float(b)):.1f}" for a, b in zip(x, y, strict=True) if a <= inside
         )
 
-    def axes(self, labels: tuple[str, str], x_ticks: bool = True, y_ticks: bool = True) -> Iterator[str]:
+    def axes(self, labels: tuple[str, str], x_ticks: bool = True, y_ticks: bool = True) -> Iterator[Html]:
         left, right, top, bottom = _LEFT, _WIDTH - _RIGHT, _TOP, _HEIGHT - _BOTTOM
         if y_ticks:
             for value, label in _ticks(*self._y):
                 y = self.y(value)
-                yield f'<line class="grid" x1="{left}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}"/>'
-                yield f'<text class="tick" x="{left - 5}" y="{y + 4:.1f}" text-anchor="end">{label}</text>'
+                yield _segment("grid", left, y, right, y)
+                yield _text("tick", left - 5, y + 4, "end", label)
         if x_ticks:
             for value, label in _ticks(*self._x):
                 x = self.x(value)
-                yield f'<line class="axis" x1="{x:.1f}" y1="{bottom}" x2="{x:.1f}" y2="{bottom + 4}"/>'
-                yield f'<text class="tick" x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{label}</text>'
-        yield f'<path class="axis" d="M{left} {top}V{bottom}H{right}"/>'
-        centre = (left + right) / 2
-        yield f'<text class="label" x="{centre:.0f}" y="{_HEIGHT - 8}" text-anchor="middle">'
-        yield f"{text(labels[0])}</text>"
-        middle = (top + bottom) / 2
-        yield (
-            f'<text class="label" transform="translate(12 {middle:.0f}) rotate(-90)" text-anchor="middle">'
-            f"{text(labels[1])}</text>"
+                yield _segment("axis", x, bottom, x, bottom + 4)
+                yield _text("tick", x, bottom + 16, "middle", label)
+        yield render('<path class="axis" d="M{} {}V{}H{}"/>', left, top, bottom, right)
+        yield _text("label", (left + right) / 2, _HEIGHT - 8, "middle", labels[0])
+        yield render(
+            '<text class="label" transform="translate(12 {:.0f}) rotate(-90)" text-anchor="middle">{}</text>',
+            *((top + bottom) / 2, labels[1]),
         )
+
+
+def _segment(kind: str, x1: float, y1: float, x2: float, y2: float) -> Html:
+    return render('<line class="{}" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>', kind, x1, y1, x2, y2)
+
+
+def _text(kind: str, x: float, y: float, anchor: str, content: str) -> Html:
+    return render(
+        '<text class="{}" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>', kind, x, y, anchor, content
+    )
 
 
 def _ticks(low: float, high: float, wanted: int = 5) -> list[tuple[float, str]]:
@@ -212,9 +225,10 @@ def _stroke(style: int) -> str:
     return f"stroke:{_colour(style)}" + (f";stroke-dasharray:{dash}" if dash else "")
 
 
-def _svg(key: str, title: str, description: str, parts: Sequence[str]) -> str:
-    return (
-        f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        f'aria-labelledby="{key}-t {key}-d"><title id="{key}-t">{text(title)}</title>'
-        f'<desc id="{key}-d">{text(description)}</desc>{"".join(parts)}</svg>'
+def _svg(key: str, title: str, description: str, parts: Sequence[Html]) -> Html:
+    return render(
+        '<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-labelledby="{key}-t {key}-d">'
+        '<title id="{key}-t">{title}</title><desc id="{key}-d">{description}</desc>{parts}</svg>',
+        **{"width": _WIDTH, "height": _HEIGHT, "key": key},
+        **{"title": title, "description": description, "parts": join(parts)},
     )

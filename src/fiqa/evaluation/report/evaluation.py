@@ -10,12 +10,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from ...pages.page import chart_grid, legend, notes, number, page, table
-from ...pages.svg import Box, Line, box_plot, histogram, line_chart, text
+from ...pages.markup import Html, join, render
+from ...pages.page import Cell, chart_grid, legend, notes, number, page, table
+from ...pages.svg import Box, Line, box_plot, histogram, line_chart
 from ...types import ImageArray
 from ..datasets import Dataset
 from ..measurement import Align, crops_at
-from ..results import Comparison, Distribution, Evaluation, Result
+from ..results import Comparison, Distribution, Evaluation, Result, Settings
 from .tables import csv_text, json_text, latex_text
 
 __all__ = ["html_text", "write_report"]
@@ -50,44 +51,51 @@ def write_report(
     return target / "report.html"
 
 
-def html_text(evaluation: Evaluation, faces: Faces | None = None) -> str:
+def html_text(evaluation: Evaluation, faces: Faces | None = None) -> Html:
     """The page as one text."""
     return page("Which face image quality to trust", _body(evaluation, faces or {}))
 
 
-def _body(evaluation: Evaluation, faces: Faces) -> Iterator[str]:
+def _body(evaluation: Evaluation, faces: Faces) -> Iterator[Html]:
     settings = evaluation.settings
     styles = {name: place for place, name in enumerate(evaluation.methods)}
-    yield f"<p>{text(_counted(evaluation))}</p>"
+    yield render("<p>{}</p>", _counted(evaluation))
     yield notes(evaluation.notes)
     yield _overview(evaluation)
-    limit = f"{settings.limit:.0%}"
-    yield (
-        "<details><summary>How to read this</summary><p>An error-versus-discard curve (EDC) shows the share "
-        "of mated comparisons that are missed (FNMR) among those that remain when the pairs of lowest "
-        "quality are discarded; a pair is as good as its worse image. The lower, the better. The normalised "
-        f"pAUC is the area under it up to {limit} discard, divided by that of random discarding: 1 = no "
-        "better than chance, 0 = no error left at once. "
-        + (
-            f"Intervals and bands hold {settings.level:.0%} of {settings.n_resamples} bootstrap draws of "
-            "subjects; a method is <em>as good</em> when the interval of its paired difference to the best "
-            "holds 0. The threshold is set once, on all non-mated comparisons (ISO/IEC 29794-1)."
-            if settings.protocol == "fixed"
-            else "The threshold is searched anew at each step (protocol <em>recomputed</em>), as in many "
-            "published tables: no intervals, and a quality that discards hard impostors looks better than it "
-            "is."
-        )
-        + "</p></details>"
-    )
+    yield _how_to_read(settings)
     for number_, comparison in enumerate(evaluation.comparisons):
         yield from _judged(evaluation, comparison, styles, f"j{number_}")
     for place, dataset in enumerate(evaluation.datasets):
         own = [one for one in evaluation.distributions if one.dataset == dataset]
-        yield f"<h2>Scores on {text(dataset)}</h2>"
+        yield render("<h2>Scores on {}</h2>", dataset)
         yield from _scores(own, styles, f"s{place}")
         yield from _extremes(own, faces)
-    yield "<h2>How this was made</h2>"
+    yield Html("<h2>How this was made</h2>")
     yield _facts(evaluation)
+
+
+def _how_to_read(settings: Settings) -> Html:
+    if settings.protocol == "fixed":
+        protocol = render(
+            "Intervals and bands hold {:.0%} of {} bootstrap draws of subjects; a method is <em>as good</em> "
+            "when the interval of its paired difference to the best holds 0. The threshold is set once, on "
+            "all non-mated comparisons (ISO/IEC 29794-1).",
+            *(settings.level, settings.n_resamples),
+        )
+    else:
+        protocol = Html(
+            "The threshold is searched anew at each step (protocol <em>recomputed</em>), as in many "
+            "published tables: no intervals, and a quality that discards hard impostors looks better than it "
+            "is."
+        )
+    return render(
+        "<details><summary>How to read this</summary><p>An error-versus-discard curve (EDC) shows the share "
+        "of mated comparisons that are missed (FNMR) among those that remain when the pairs of lowest "
+        "quality are discarded; a pair is as good as its worse image. The lower, the better. The normalised "
+        "pAUC is the area under it up to {:.0%} discard, divided by that of random discarding: 1 = no "
+        "better than chance, 0 = no error left at once. {}</p></details>",
+        *(settings.limit, protocol),
+    )
 
 
 def _counted(evaluation: Evaluation) -> str:
@@ -98,17 +106,16 @@ def _counted(evaluation: Evaluation) -> str:
     )
 
 
-def _overview(evaluation: Evaluation) -> str:
+def _overview(evaluation: Evaluation) -> Html:
     columns = list(dict.fromkeys((r.dataset, r.recognizer, r.fmr) for r in evaluation.results))
     cells = {(r.method, (r.dataset, r.recognizer, r.fmr)): r for r in evaluation.results}
     one_judge = len(evaluation.recognizers) == 1
     heads = [
-        f"{text(dataset)}<br><small>{'' if one_judge else text(recognizer) + ', '}FMR {fmr:g}</small>"
+        render("{}<br><small>{}FMR {:g}</small>", dataset, "" if one_judge else f"{recognizer}, ", fmr)
         for dataset, recognizer, fmr in columns
     ]
-    rows = [
-        ("", [text(method), *(_mark(cells[method, column]) for column in columns)])
-        for method in evaluation.methods
+    rows: list[tuple[str, list[str | Cell]]] = [
+        ("", [method, *(_mark(cells[method, column]) for column in columns)]) for method in evaluation.methods
     ]
     return table(
         f"Normalised pAUC to {evaluation.settings.limit:.0%} discard (lower is better, 1 = random). "
@@ -118,27 +125,25 @@ def _overview(evaluation: Evaluation) -> str:
     )
 
 
-def _mark(result: Result) -> str:
-    value = number(result.normalised)
+def _mark(result: Result) -> Cell:
+    value: str = number(result.normalised)
     if not math.isnan(result.low):
-        value += f" <small>[{number(result.low)}, {number(result.high)}]</small>"
-    if result.is_best:
-        return f'<td class="best">{value}</td>'
-    return f'<td class="good">{value}</td>' if result.as_good else f"<td>{value}</td>"
+        value = render("{} <small>[{}, {}]</small>", value, number(result.low), number(result.high))
+    return Cell(value, "best" if result.is_best else "good" if result.as_good else "")
 
 
 def _judged(
     evaluation: Evaluation, comparison: Comparison, styles: Mapping[str, int], key: str
-) -> Iterator[str]:
+) -> Iterator[Html]:
     settings = evaluation.settings
-    yield f"<h2>{text(comparison.dataset)}, judged by {text(comparison.recognizer)}</h2>"
+    yield render("<h2>{}, judged by {}</h2>", comparison.dataset, comparison.recognizer)
     accuracy = ""
     if comparison.accuracy is not None:
         mean, std = comparison.accuracy
         accuracy = f"; accuracy over its folds {mean:.2%} ± {std:.2%}"
-    yield (
-        f"<p>{comparison.n_mated:,} mated and {comparison.n_non_mated:,} non-mated comparisons; "
-        f"equal error rate {comparison.eer:.2%}{accuracy}.</p>"
+    yield render(
+        "<p>{:,} mated and {:,} non-mated comparisons; equal error rate {:.2%}{}.</p>",
+        *(comparison.n_mated, comparison.n_non_mated, comparison.eer, accuracy),
     )
     yield legend([(name, style) for name, style in styles.items()])
     x_max = min(0.95, max(0.5, settings.limit))
@@ -199,10 +204,10 @@ def _of(evaluation: Evaluation, comparison: Comparison, fmr: float) -> list[Resu
     ]
 
 
-def _detail(evaluation: Evaluation, results: Sequence[Result], fmr: float) -> str:
+def _detail(evaluation: Evaluation, results: Sequence[Result], fmr: float) -> Html:
     limit = evaluation.settings.limit
     shares = list(results[0].fnmr)
-    rows = []
+    rows: list[tuple[str, list[str | Cell]]] = []
     for result in sorted(results, key=lambda r: math.inf if math.isnan(r.normalised) else r.normalised):
         low, high = result.difference
         to_best = "best" if result.is_best else f"[{number(low)}, {number(high)}]"
@@ -210,7 +215,7 @@ def _detail(evaluation: Evaluation, results: Sequence[Result], fmr: float) -> st
             (
                 "best" if result.is_best else "",
                 [
-                    text(result.method),
+                    result.method,
                     _mark(result),
                     "–" if math.isnan(low) else to_best,
                     number(1e3 * result.pauc),
@@ -229,16 +234,16 @@ def _detail(evaluation: Evaluation, results: Sequence[Result], fmr: float) -> st
             "normalised pAUC",
             "difference to best",
             "pAUC",
-            *(f"FNMR<br>{share:.0%}" for share in shares),
+            *(render("FNMR<br>{:.0%}", share) for share in shares),
             "AUC",
-            f"FMR<br>{limit:.0%}",
+            render("FMR<br>{:.0%}", limit),
             "Spearman",
         ],
         rows,
     )
 
 
-def _scores(own: Sequence[Distribution], styles: Mapping[str, int], key: str) -> Iterator[str]:
+def _scores(own: Sequence[Distribution], styles: Mapping[str, int], key: str) -> Iterator[Html]:
     figures = []
     for one in own:
         refused = f", {one.n_refused} without a score" if one.n_refused else ""
@@ -261,10 +266,10 @@ def _scores(own: Sequence[Distribution], styles: Mapping[str, int], key: str) ->
         yield table(
             "Rank correlation with the quality that the data set itself gives",
             ["method", "Spearman"],
-            [("", [text(one.method), number(one.label_spearman)]) for one in known],
+            [("", [one.method, number(one.label_spearman)]) for one in known],
         )
     if own and own[0].groups:
-        yield "<h3>By group</h3>"
+        yield Html("<h3>By group</h3>")
         yield chart_grid(
             (
                 one.method,
@@ -284,28 +289,36 @@ def _scores(own: Sequence[Distribution], styles: Mapping[str, int], key: str) ->
         )
 
 
-def _extremes(own: Sequence[Distribution], faces: Faces) -> Iterator[str]:
+def _extremes(own: Sequence[Distribution], faces: Faces) -> Iterator[Html]:
     shown = [one for one in own if any((one.dataset, row) in faces for row, _, _ in (*one.worst, *one.best))]
     if not shown:
         return
-    yield "<h3>Worst and best faces</h3>"
+    yield Html("<h3>Worst and best faces</h3>")
     for one in shown:
-        yield f"<details><summary>{text(one.method)}</summary>"
-        for title, some in (("worst first", one.worst), ("best first", one.best)):
-            items = "".join(
-                f'<figure><img src="{faces[one.dataset, row]}" alt="{text(name)}" width="{THUMBNAIL}" '
-                f'height="{THUMBNAIL}"><figcaption>{_score(score)}<br>{text(name)}</figcaption></figure>'
-                for row, name, score in some
-            )
-            yield f'<p class="muted">{title}</p><div class="faces">{items}</div>'
-        yield "</details>"
+        rows = (("worst first", one.worst), ("best first", one.best))
+        yield render(
+            "<details><summary>{}</summary>{}</details>",
+            *(one.method, join(_row(title, one.dataset, some, faces) for title, some in rows)),
+        )
+
+
+def _row(title: str, dataset: str, some: Sequence[tuple[int, str, float]], faces: Faces) -> Html:
+    items = (
+        render(
+            '<figure><img src="{src}" alt="{name}" width="{side}" height="{side}">'
+            "<figcaption>{score}<br>{name}</figcaption></figure>",
+            **{"src": faces[dataset, row], "name": name, "side": THUMBNAIL, "score": _score(score)},
+        )
+        for row, name, score in some
+    )
+    return render('<p class="muted">{}</p><div class="faces">{}</div>', title, join(items))
 
 
 def _score(value: float) -> str:
     return "no score" if math.isinf(value) else f"{value:.4g}".replace("-", "−")
 
 
-def _facts(evaluation: Evaluation) -> str:
+def _facts(evaluation: Evaluation) -> Html:
     settings = evaluation.settings
     rows = [
         ("protocol", f"{settings.protocol}, pairs {settings.pairs}, pAUC to {settings.limit:g} discard"),
@@ -323,7 +336,7 @@ def _facts(evaluation: Evaluation) -> str:
     rows += [(f"method {name}", detail) for name, detail in evaluation.methods.items()]
     rows.append(("judges", ", ".join(evaluation.recognizers)))
     rows.append(("versions", ", ".join(f"{name} {version}" for name, version in evaluation.versions.items())))
-    return "<dl>" + "".join(f"<dt>{text(name)}</dt><dd>{text(value)}</dd>" for name, value in rows) + "</dl>"
+    return render("<dl>{}</dl>", join(render("<dt>{}</dt><dd>{}</dd>", *row) for row in rows))
 
 
 def _faces(

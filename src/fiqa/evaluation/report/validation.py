@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ...pages.page import chart_grid, notes, number, page, table
-from ...pages.svg import Box, box_plot, text
+from ...pages.markup import Html, render
+from ...pages.page import Cell, chart_grid, notes, number, page, table
+from ...pages.svg import Box, box_plot
 from ..validator import Proposal, Validation
 
 __all__ = ["write_validation"]
@@ -75,25 +76,25 @@ def _body(
     proposals: Mapping[str, Proposal],
     remarks: tuple[str, ...],
     model: str,
-) -> Iterator[str]:
-    scorer = f" and scored by {text(model)}" if model else ""
-    yield (
-        f"<p>{n_images} images of yours, degraded step by step{scorer}. A score that works falls with the "
-        "severity: rank correlation −1. This shows order under known damage, not recognition errors; where "
-        "you know who is on each image, <code>fiqa evaluate</code> tells more.</p>"
+) -> Iterator[Html]:
+    yield render(
+        "<p>{} images of yours, degraded step by step{}. A score that works falls with the severity: rank "
+        "correlation −1. This shows order under known damage, not recognition errors; where you know who is "
+        "on each image, <code>fiqa evaluate</code> tells more.</p>",
+        *(n_images, f" and scored by {model}" if model else ""),
     )
     yield notes(remarks)
     if proposals:
-        yield "<h2>Proposal</h2>"
+        yield Html("<h2>Proposal</h2>")
         yield table(
             "For each method the cheapest setting that is not significantly worse than the best",
-            ["method", '<th class="text" scope="col">proposed setting</th>', "Spearman", "as good", "tried"],
+            ["method", Cell("proposed setting", "text"), "Spearman", "as good", "tried"],
             [
                 (
                     "",
                     [
-                        text(method),
-                        f'<td class="text"><code>{text(one.spec)}</code></td>',
+                        method,
+                        Cell(render("<code>{}</code>", one.spec), "text"),
                         number(validations[one.spec].spearman.estimate),
                         str(len(one.level)),
                         str(sum(spec.partition(":")[0] == method for spec in validations)),
@@ -102,29 +103,29 @@ def _body(
                 for method, one in proposals.items()
             ],
         )
-    yield "<h2>Rank correlation of quality and severity</h2>"
+    yield Html("<h2>Rank correlation of quality and severity</h2>")
     kinds = [ladder.kind for ladder in next(iter(validations.values())).ladders]
     ordered = sorted(validations.values(), key=lambda validation: validation.spearman.estimate)
     rows = []
     for validation in ordered:
-        low, high = validation.spearman.interval()
+        mean = (validation.spearman.estimate, *validation.spearman.interval())
         rows.append(
             (
                 "best" if validation.spec in shown and proposals else "",
                 [
-                    text(validation.spec),
-                    f"{number(validation.spearman.estimate)} <small>[{number(low)}, {number(high)}]</small>",
+                    validation.spec,
+                    render("{} <small>[{}, {}]</small>", *map(number, mean)),
                     *(number(float(ladder.spearman.mean()), 2) for ladder in validation.ladders),
                 ],
             )
         )
     yield table(
         "Mean over images; −1 = falls at every step, 0 = does not follow; 95 % intervals over images",
-        ["method", "all", *map(text, kinds)],
+        ["method", "all", *kinds],
         rows,
     )
     for style, spec in enumerate(shown):
-        yield f"<h2>{text(spec)} by severity</h2>"
+        yield render("<h2>{} by severity</h2>", spec)
         yield chart_grid(
             (
                 ladder.kind,
