@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from .methods import METHODS
     from .network import ViT, ViTConfig, load_checkpoint, save_checkpoint
     from .pipeline import score_to
+    from .reasons import Policy
     from .scorer import Scorer
-    from .types import Face, ModelCard, Quality
+    from .types import Face, ModelCard, Quality, Reason
 
 __all__ = [
     "METHODS",
@@ -31,7 +32,9 @@ __all__ = [
     "FiqaError",
     "LandmarksCsv",
     "ModelCard",
+    "Policy",
     "Quality",
+    "Reason",
     "Scorer",
     "ViT",
     "ViTConfig",
@@ -54,8 +57,9 @@ __getattr__, __dir__, _ = lazy.attach(
         "methods": ["METHODS"],
         "network": ["ViT", "ViTConfig", "load_checkpoint", "save_checkpoint"],
         "pipeline": ["score_to"],
+        "reasons": ["Policy"],
         "scorer": ["Scorer"],
-        "types": ["Face", "ModelCard", "Quality"],
+        "types": ["Face", "ModelCard", "Quality", "Reason"],
     },
     eager=["__version__"],
 )

@@ -17,6 +17,7 @@ from .errors import UsageError
 from .evidence import Evidence
 from .methods import Method
 from .models import DEFAULT, Keep, find
+from .reasons import Diagnosis, Photo, Policy, diagnose, no_face, unexplained
 from .specs import choice as one_of
 from .stream import Located, Stream, path_of
 from .types import CROP_SHAPE, Face, FloatArray, ImageArray, Quality, check_crops
@@ -24,7 +25,7 @@ from .types import CROP_SHAPE, Face, FloatArray, ImageArray, Quality, check_crop
 if TYPE_CHECKING:
     from .calibration import Calibration, Profile
     from .faces import Detector, FaceSource, Rotate
-    from .images import Limits
+    from .images import Limits, Picture
 
 _EYES_IN_REDUCED = 80.0
 """Pixels between the eyes from which a crop is cut of a photograph decoded at a reduced size: the crop itself
@@ -62,6 +63,9 @@ class Scorer:
             block prefix within it is used; ``Quality.used`` says which.
         embedding: also return the recognition embedding of each face.
         device: for torch: ``auto``, ``cpu``, ``cuda``, …
+        reasons: also say why a face may be less useful, and what to do about it (``Quality.reasons``, and the
+            numbers behind them, ``Quality.measures``); with limits of your own as a
+            :class:`fiqa.reasons.Policy`. They never change the score.
         limits: what one image may cost, and whether a truncated JPEG is read; None: the defaults of
             :class:`fiqa.images.Limits`.
 
@@ -90,6 +94,7 @@ class Scorer:
         budget: str | Budget | None = None,
         embedding: bool = False,
         device: str = "auto",
+        reasons: bool | Policy = False,
         limits: Limits | None = None,
     ) -> None:
         from .faces import face_source
@@ -104,6 +109,9 @@ class Scorer:
         limit = Budget.parse(budget) if isinstance(budget, str) else budget
         if embedding and limit is not None:
             raise UsageError("an embedding needs the whole pass; leave out either it or the budget")
+        if not isinstance(reasons, bool | Policy):
+            raise UsageError(f"reasons must be True, False or a fiqa.reasons.Policy, but got {reasons!r:.60}")
+        self.policy = (reasons if isinstance(reasons, Policy) else Policy()) if reasons else None
         self.align = align
         self.limits = limits
         self.threads = available_threads(threads)
@@ -212,18 +220,34 @@ class Scorer:
         """
         return self._plan.maps(self.evidence(crops))
 
-    def qualities(self, crops: ImageArray, faces: Sequence[Face | None] | None = None) -> list[Quality]:
+    def qualities(
+        self, crops: ImageArray, faces: Sequence[Face | Located | None] | None = None
+    ) -> list[Quality]:
         """One :class:`Quality` per aligned crop, uint8 (B, 112, 112, 3) RGB, in order.
 
-        ``faces`` says which face of a photo each was cut around, as far as that is known.
+        ``faces`` says which face of a photo each was cut around, as far as that is known, or is what
+        :meth:`locate` gave, which knows more of the photo.
         """
         if not len(check_crops(crops)):
             return []
-        found = faces if faces is not None else [None] * len(crops)
+        around = faces if faces is not None else [None] * len(crops)
         return [
-            self._plan.with_measures(quality, face)
-            for quality, face in zip(self._judged(crops), found, strict=True)
+            self._explained(quality, crop, one)
+            for quality, crop, one in zip(self._judged(crops), crops, around, strict=True)
         ]
+
+    def _explained(self, quality: Quality, crop: ImageArray, one: Face | Located | None) -> Quality:
+        """The quality with what the measures and the reasons say of its face."""
+        if not isinstance(one, Located):
+            one = Located(one, crop, diagnosis=self._diagnose(None, one, crop))
+        quality = self._plan.with_measures(quality, one.face)
+        if self.policy is None or one.diagnosis is None or not quality.ok:
+            return quality
+        reasons = one.diagnosis.reasons or unexplained(quality.score, self.policy)
+        return replace(quality, reasons=reasons, measures=one.diagnosis.measures)
+
+    def _diagnose(self, photo: Photo | None, face: Face | None, crop: ImageArray) -> Diagnosis | None:
+        return None if self.policy is None else diagnose(photo, face, crop, self.policy)
 
     def _judged(self, crops: ImageArray) -> list[Quality]:
         """What the network says of each crop."""
@@ -307,6 +331,8 @@ class Scorer:
             threads=self.threads,
         )
         for quality in stream.run(images):
+            if quality.status == "no_face" and self.policy is not None:
+                quality = replace(quality, reasons=(no_face(self.policy),))
             yield replace(quality, **left_out) if left_out else quality
 
     def locate(self, image: Any, *, all_faces: bool = False) -> list[Located]:
@@ -334,22 +360,35 @@ class Scorer:
         if faces is None:
             is_crop = picture.scale == 1 and picture.pixels.shape == CROP_SHAPE
             if self.align == "none" or (self.align == "auto" and is_crop):
-                return [Located(None, whole_as_crop(picture.pixels), remark)]
+                crop = whole_as_crop(picture.pixels)
+                return [Located(None, crop, remark, self._diagnose(None, None, crop))]
             faces = self.source.faces(picture.pixels, path_of(image))
         wanted = faces if all_faces else faces[:1]
         true = [face.scaled(1 / picture.scale) for face in wanted]
+        photo = _photo(picture, faces[:1] if all_faces else faces)
         if picture.scale < 1 and any(face.eye_distance < _EYES_IN_REDUCED for face in wanted):
             picture, wanted = read(image, limits=self.limits), true
-        return [
-            Located(face, align(picture.pixels, seen.landmarks), remark)
-            for face, seen in zip(true, wanted, strict=True)
-        ]
+        found = []
+        for face, seen in zip(true, wanted, strict=True):
+            crop = align(picture.pixels, seen.landmarks)
+            found.append(Located(face, crop, remark, self._diagnose(photo, face, crop)))
+        return found
 
     def _check_in_hand(self, faces: Any) -> None:
         if self.align == "none":
             raise UsageError("align='none' takes the whole image as the crop; faces need 'auto' or 'detect'")
         if not isinstance(faces, Sequence) or not all(isinstance(face, Face) for face in faces):
             raise UsageError(f"faces must be a list of fiqa.Face, but got {faces!r:.100}")
+
+
+def _photo(picture: Picture, faces: Sequence[Face]) -> Photo:
+    """What a photo shows beside its pixels, at its full size; ``faces`` as seen in the picture."""
+    height, width = picture.pixels.shape[:2]
+    return Photo(
+        size=(round(width / picture.scale), round(height / picture.scale)),
+        faces=tuple(face.scaled(1 / picture.scale) for face in faces),
+        jpeg_quality=picture.jpeg_quality,
+    )
 
 
 def _check_engine(engine: Any, given: Mapping[str, Any]) -> None:

@@ -13,21 +13,30 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .errors import ImageError
+from .reasons import Diagnosis
 from .types import CROP_SHAPE, Face, ImageArray, Quality
 
 _MOST_WAITING = 16  # images a batch
 
 
 class Located(NamedTuple):
-    """Where a face is, None for an input that was a crop; its crop; and a remark on the image, or none."""
+    """One face on its way to the network.
+
+    Attributes:
+        face: where it is; None for an input that was a crop.
+        crop: (112, 112, 3) uint8 RGB.
+        remark: on the image; empty if there is none.
+        diagnosis: what may be wrong with it; None if nobody asked.
+    """
 
     face: Face | None
     crop: ImageArray
     remark: str = ""
+    diagnosis: Diagnosis | None = None
 
 
 Locate = Callable[[Any], list[Located]]
-Judge = Callable[[ImageArray, list[Face | None]], list[Quality]]
+Judge = Callable[[ImageArray, list[Located]], list[Quality]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +46,7 @@ class Stream:
     Attributes:
         locate: one image → its faces with their crops; ImageError for one that can't be used. Called in
             threads.
-        judge: crops uint8 (B, 112, 112, 3) and the faces they were cut around → one quality each, in order.
+        judge: crops uint8 (B, 112, 112, 3) and where each is from → one quality each, in order.
         batch_size: B of every call of ``judge``.
         threads: that ``locate`` runs in.
     """
@@ -108,13 +117,13 @@ def judge_batch(entries: Iterable[Entry], judge: Judge, batch_size: int) -> int:
     """
     batch = list(islice(((entry, i) for entry in entries for i in entry.waiting()), batch_size))
     crops = np.zeros((batch_size, *CROP_SHAPE), dtype=np.uint8)
-    faces: list[Face | None] = [None] * batch_size
+    found = [Located(None, blank) for blank in crops]
     for row, (entry, i) in enumerate(batch):
-        faces[row], crops[row], _ = entry.found[i]
-    for (entry, i), quality in zip(batch, judge(crops, faces), strict=False):
-        face, crop, remark = entry.found[i]
-        quality = replace(quality, path=entry.path, reason=quality.reason or remark)
-        entry.scored.append(replace(quality, face=face, face_index=i, crop=crop))
+        found[row] = entry.found[i]
+        crops[row] = found[row].crop
+    for (entry, i), one, quality in zip(batch, found, judge(crops, found), strict=False):
+        quality = replace(quality, path=entry.path, reason=quality.reason or one.remark)
+        entry.scored.append(replace(quality, face=one.face, face_index=i, crop=one.crop))
     return len(batch)
 
 

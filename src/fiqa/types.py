@@ -17,6 +17,11 @@ ImageArray = NDArray[np.uint8]
 
 CROP_SIZE = 112
 CROP_SHAPE = (CROP_SIZE, CROP_SIZE, 3)  # of a crop: rows, columns, RGB
+# Where eyes, nose tip and mouth corners lie in a crop, x then y: J. Deng et al., ArcFace, CVPR 2019.
+TEMPLATE: FloatArray = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]],
+    dtype=np.float32,
+)
 
 Status = Literal["ok", "no_face", "unreadable", "too_large", "missing", "failed"]
 STATUSES: tuple[str, ...] = get_args(Status)
@@ -185,6 +190,44 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One number that explains a quality; it is no part of the score.
+
+    Attributes:
+        value: the raw number, in ``unit``; which direction is better depends on the measure.
+        unit: what it counts, such as ``"px"`` or ``"degrees"``.
+        component: the quality component of ISO/IEC 29794-5 that this is; None for a measure of our own.
+        scalar: the component's value from 0 to 100, higher = better; None where the standard has none.
+    """
+
+    value: float
+    unit: str
+    component: str | None = None
+    scalar: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a face may be less useful than it could be, and what to do about it.
+
+    Attributes:
+        code: a word for programs, such as ``"under_exposure"``; ``fiqa.reasons.CODES`` has all.
+        value: what was measured, in ``unit``; None for a reason that is no number.
+        limit: the limit of the policy that it missed; None where there is no value.
+        unit: what value and limit count; empty where there is no value.
+        component: the quality component of ISO/IEC 29794-5 that was measured; None for a measure of our own.
+        advice: one imperative sentence for a person.
+    """
+
+    code: str
+    value: float | None = None
+    limit: float | None = None
+    unit: str = ""
+    component: str | None = None
+    advice: str = ""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Quality:
     """The result for one face, or for one input that gave none; equality leaves the arrays aside.
@@ -205,6 +248,9 @@ class Quality:
         maps: method spec as given → (rows, columns) float32 patch map, higher = more useful.
         embedding: (E,) float32 recognition embedding, not normalised, if it was asked for.
         crop: the (112, 112, 3) uint8 RGB crop that was scored.
+        reasons: why the face may be less useful than it could be, the most likely cause first; empty if
+            nothing is wrong or reasons were not asked for. They never change the score.
+        measures: name → what the reasons were drawn from; empty if reasons were not asked for.
     """
 
     status: str
@@ -220,6 +266,8 @@ class Quality:
     maps: Mapping[str, FloatArray] = field(default_factory=dict, compare=False)
     embedding: FloatArray | None = field(default=None, compare=False)
     crop: ImageArray | None = field(default=None, compare=False)
+    reasons: tuple[Reason, ...] = ()
+    measures: Mapping[str, Measured] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -230,6 +278,7 @@ class Quality:
     def __repr__(self) -> str:
         said = [self.status, *([f"{self.score:.1f} by {self.scored_by}"] if self.score is not None else [])]
         said += [f"{spec}={value:.6g}" for spec, value in self.raw.items()]
+        said += [reason.code for reason in self.reasons]
         said += [f"{name}={value!r}" for name in ("path", "reason") if (value := getattr(self, name))]
         return f"Quality({', '.join(said)})"
 
@@ -261,6 +310,8 @@ class Quality:
                 **arrays,
                 "face": None if face is None else Face.from_dict(face),
                 "maps": {spec: np.asarray(one, np.float32) for spec, one in maps.items()},
+                "reasons": tuple(Reason(**one) for one in values.get("reasons", ())),
+                "measures": {name: Measured(**one) for name, one in values.get("measures", {}).items()},
             }
         )
 
@@ -277,6 +328,8 @@ def _plain(value: Any) -> Any:
     """``value`` as JSON knows it."""
     if isinstance(value, Face):
         return value.to_dict()
+    if isinstance(value, Reason | Measured):
+        return asdict(value)
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, Mapping):

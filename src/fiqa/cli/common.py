@@ -42,6 +42,9 @@ MaxSide = Annotated[
     int | None,
     typer.Option(metavar="PIXELS", help="Look for faces in a copy of at most this size. [default: 1280]"),
 ]
+Reasons = Annotated[
+    bool, typer.Option("--reasons", help="Also say why a face may be less useful, and what to do about it.")
+]
 Budget = Annotated[str | None, typer.Option(help="Limit a face's pass: 50%, 3GFLOPs or 20ms.")]
 Timeout = Annotated[float, typer.Option(help="Seconds after which one image is given up.")]
 MaxFileSize = Annotated[int, typer.Option(min=1, help="Megabytes of the largest file that is read.")]

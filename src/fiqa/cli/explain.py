@@ -51,6 +51,7 @@ def explain(
         heads=heads,
         landmarks=landmarks,
         detector=detector,
+        reasons=True,
     )
     found = sources.expand(images)
     with Watch() as watch:
@@ -75,7 +76,7 @@ def demo(
     if importlib.util.find_spec("mtcnn") is None:  # the core install comes without a detector
         print("fiqa: no detector is installed (extra detect): stored landmarks are used", file=sys.stderr)
         landmarks = example_landmarks()
-    scorer = make_scorer(threads=threads, landmarks=landmarks)
+    scorer = make_scorer(threads=threads, landmarks=landmarks, reasons=True)
     announce(scorer, None)
     with Watch() as watch:
         qualities = list(watch.each(scorer.stream(examples := example_paths()), len(examples)))

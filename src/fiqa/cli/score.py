@@ -25,6 +25,7 @@ from .common import (
     MinFace,
     Model,
     Precision,
+    Reasons,
     Rotate,
     Threads,
     Timeout,
@@ -56,6 +57,7 @@ def score(
         Path | None, typer.Option("--save-crops", help="Folder for the aligned crop of every scored face.")
     ] = None,
     all_faces: Annotated[bool, typer.Option("--all-faces", help="Every face, not just the largest.")] = False,
+    reasons: Reasons = False,
     budget: Budget = None,
     engine: Engine = "auto",
     precision: Precision = "fp32",
@@ -85,7 +87,7 @@ def score(
         model=model, methods=method, engine=engine, align=align, threads=threads, precision=precision,
         heads=heads, profile=profile, budget=budget, landmarks=landmarks, detector=detector,
         timeout=timeout, max_file_size=max_file_size, tolerant=tolerant,
-        rotate=rotate, min_face=min_face, max_side=max_side,
+        rotate=rotate, min_face=min_face, max_side=max_side, reasons=reasons,
     )  # fmt: skip
     announce(scorer, budget)
     settings: dict[str, Any] = {"batch_size": batch_size, "all_faces": all_faces}
@@ -133,7 +135,7 @@ def _print_csv(qualities: Iterable[Quality], scorer: Scorer) -> int:
     from ..pipeline.sinks import CsvSink
 
     sys.stdout.reconfigure(errors="surrogateescape", newline="")  # type: ignore[union-attr]
-    of, n_not_ok = columns(scorer.specs), 0
+    of, n_not_ok = columns(scorer.specs, reasons=scorer.policy is not None), 0
     table = CsvSink(sys.stdout, of)
     for quality in qualities:
         table.write(row(quality, of))

@@ -32,11 +32,13 @@ def print_table(qualities: Iterable[Quality], scorer: Scorer) -> int:
 
     marks = Marks(scorer.calibration)
     scored_by = f"score by\n{scorer.scored_by}" if scorer.scored_by else "score"
-    header = ["path", "face", "status", scored_by, *scorer.specs]
+    explains = scorer.policy is not None
+    header = ["path", "face", "status", scored_by, *scorer.specs, *(["reasons"] if explains else [])]
     rows, styles, failed = [], [], 0
     for quality in qualities:
         failed += not quality.ok
-        rows.append(_cells(quality, scorer.specs))
+        codes = [", ".join(reason.code for reason in quality.reasons)] if explains else []
+        rows.append([*_cells(quality, scorer.specs), *codes])
         styles.append(marks.style(quality.score) if quality.ok else "dim")
     console = Console()
     words = [[name.split("\n") for name in header], *([[cell] for cell in row] for row in rows)]
@@ -45,7 +47,7 @@ def print_table(qualities: Iterable[Quality], scorer: Scorer) -> int:
     room = max(_LEAST_PATH, console.width - taken - _GAP)
     table = Table(box=None, header_style="bold", padding=(0, _GAP, 0, 0))
     for i, name in enumerate(header):
-        left = name in ("path", "status")
+        left = name in ("path", "status", "reasons")
         table.add_column(escape(name), justify="left" if left else "right", overflow="fold", no_wrap=i > 0)
     for row, style in zip(rows, styles, strict=True):
         table.add_row(*(escape(cell) for cell in (shortened(row[_PATH], room), *row[1:])), style=style)

@@ -1,6 +1,7 @@
 """Pixels in → faces with five landmarks → the 112×112 ArcFace crop of each out."""
 
-from .alignment import TEMPLATE, align, similarity, whole_as_crop
+from ..types import TEMPLATE
+from .alignment import align, similarity, whole_as_crop
 from .detectors import Detector, InsightFaceDetector, UniFaceDetector, default_detector
 from .registry import FACE_SOURCES, FaceSourceSpec, read_source
 from .sources import (

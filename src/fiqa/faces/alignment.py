@@ -9,13 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from ..errors import ImageError, UsageError
-from ..types import CROP_SHAPE, CROP_SIZE, FloatArray, ImageArray
-
-# Where eyes, nose tip and mouth corners lie in a crop, x then y: J. Deng et al., ArcFace, CVPR 2019.
-TEMPLATE: FloatArray = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]],
-    dtype=np.float32,
-)
+from ..types import CROP_SHAPE, CROP_SIZE, TEMPLATE, ImageArray
 
 
 def similarity(points: ArrayLike, target: ArrayLike = TEMPLATE) -> NDArray[np.float64]:

@@ -42,7 +42,8 @@ def _answer(session: _Session, source: str | bytes) -> None:
     except ImageError as error:
         session.say({"status": error.status, "message": str(error)})
         return
-    session.say({"shape": picture.pixels.shape, "scale": picture.scale, "remark": picture.remark})
+    facts = {"scale": picture.scale, "remark": picture.remark, "jpeg_quality": picture.jpeg_quality}
+    session.say({"shape": picture.pixels.shape, **facts})
     session.answers.write(picture.pixels.reshape(-1).data)
     session.answers.flush()
 

@@ -16,8 +16,10 @@ class Picture:
         scale: side of ``pixels`` ÷ side of the full picture: 1, or 1/2, 1/4 or 1/8 where a JPEG was decoded
             at a reduced size. A place x in ``pixels`` is at ``x / scale`` in the full picture.
         remark: one sentence on what is missing of the picture; empty if nothing is.
+        jpeg_quality: 1 to 100, that the JPEG file was last saved with, by its tables; None for no JPEG file.
     """
 
     pixels: ImageArray
     scale: float = 1.0
     remark: str = ""
+    jpeg_quality: int | None = None

@@ -18,6 +18,7 @@ from PIL import ExifTags, Image
 from ..errors import ImageError, UsageError
 from ..types import ImageArray
 from . import formats
+from .compression import jpeg_quality
 from .limits import Limits, shared
 from .outline import Outline, orientation_of, outline
 from .picture import Picture
@@ -213,7 +214,11 @@ class Reading:
         with self._hold(formats.bytes_needed(image, kind, passes=passes) + n_bytes):
             image.load()
             orientation = found.orientation if found else _orientation(image, kind)
-            return Picture(pixels=from_image(image, self.name, orientation), scale=scale)
+            return Picture(
+                pixels=from_image(image, self.name, orientation),
+                scale=scale,
+                jpeg_quality=jpeg_quality(image),
+            )
 
 
 def open_regular(path: str, name: str) -> BinaryIO:

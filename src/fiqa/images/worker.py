@@ -126,7 +126,8 @@ class Worker:
         self.ready = True
         if pixels is None or "status" in answer:
             raise ImageError(answer["status"], answer["message"])
-        return Picture(pixels=pixels, scale=answer["scale"], remark=answer["remark"])
+        facts = {name: answer[name] for name in ("scale", "remark", "jpeg_quality")}
+        return Picture(pixels=pixels, **facts)
 
     def _answer(self) -> dict[str, Any]:
         self._requests.flush()

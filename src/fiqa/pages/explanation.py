@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..scorer import Scorer
-from ..types import Quality
+from ..types import Quality, Reason
 from .heatmap import colour_range, overlay
 from .markup import Html, join, render
 from .page import Cell, page, table
@@ -68,10 +68,26 @@ def _table(
 def _caption(quality: Quality) -> Html:
     name = quality.path or "image"
     if not quality.ok:
-        return render("{}<br><strong>{}</strong><br>{}", name, quality.status, quality.reason)
+        said = render("{}<br><strong>{}</strong><br>{}", name, quality.status, quality.reason)
+        return join([said, _advice(quality)])
     score = Html() if quality.score is None else render("<br><strong>{:.0f}</strong> of 100", quality.score)
     raw = join(render("<br>{} {:.4f}", spec, value) for spec, value in quality.raw.items())
-    return render("{}, face {}{}{}", name, quality.face_index, score, raw)
+    return render("{}, face {}{}{}{}", name, quality.face_index, score, raw, _advice(quality))
+
+
+def _advice(quality: Quality) -> Html:
+    """The reasons, the most likely cause first."""
+    return join(
+        render("<br>{}{}: {}", reason.code.replace("_", " "), _value(reason), reason.advice)
+        for reason in quality.reasons
+    )
+
+
+def _value(reason: Reason) -> str:
+    """What was measured beside its limit."""
+    if reason.value is None or reason.limit is None:
+        return ""
+    return f" ({reason.value:.3g} {reason.unit}, limit {reason.limit:.3g})"
 
 
 def _slug(text: str | None) -> str:

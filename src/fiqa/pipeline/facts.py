@@ -39,6 +39,7 @@ def facts(scorer: Scorer, *, all_faces: bool, decides: Mapping[str, Any]) -> dic
             "detector": _detector(scorer),
             "all_faces": all_faces,
             "scored_by": scorer.scored_by,
+            "reasons": _policy(scorer),
             "calibration": "" if calibration is None else digest(json.dumps(calibration).encode()),
             **decides,
         },
@@ -52,6 +53,11 @@ def facts(scorer: Scorer, *, all_faces: bool, decides: Mapping[str, Any]) -> dic
             "packages": {name: version for name in _PACKAGES if (version := _version(name))},
         },
     }
+
+
+def _policy(scorer: Scorer) -> dict[str, Any] | None:
+    """What decides the reasons; their wording does not."""
+    return None if scorer.policy is None else dict(scorer.policy.limits())
 
 
 def _detector(scorer: Scorer) -> str:

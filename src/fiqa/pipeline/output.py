@@ -36,6 +36,7 @@ class Output:
         specs: the method columns.
         facts: what decided the numbers, JSON values; a resumed run must have the same under ``decides``.
         crops: whether there is a column with the names of saved crops.
+        reasons: whether there are columns of what may be wrong with a face.
         resume: go on with an existing file; without it, an existing file is kept as ``PATH.bak``
             (``PATH.bak2`` and so on where there is one already). Rows of status ``failed`` are taken out, so
             that they are tried again.
@@ -61,13 +62,14 @@ class Output:
         facts: dict[str, Any],
         *,
         crops: bool = False,
+        reasons: bool = False,
         resume: bool = False,
         several_rows: bool = False,
     ) -> None:
         self.path = Path(path)
         suffix = self.path.suffix.lower()
         check_place(self.path)
-        self.columns = columns(specs, crops=crops)
+        self.columns = columns(specs, crops=crops, reasons=reasons)
         self._parquet = suffix == ".parquet"
         self._journal = Path(f"{self.path}.part.jsonl") if self._parquet else self.path
         self._facts_path = Path(f"{self.path}.run.json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from ..calibration import round_raw, round_score
@@ -13,7 +13,7 @@ from ..types import Face, Quality
 from .crops import crop_name
 
 Row = dict[str, Any]
-Kind = Literal["text", "whole", "number", "numbers", "points"]
+Kind = Literal["text", "whole", "number", "numbers", "points", "reasons", "measures"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +22,9 @@ class Column:
 
     Attributes:
         name: its header.
-        kind: ``text``, ``whole`` (a whole number), ``number``, ``numbers`` (a list of them) or ``points`` (a
-            list of x, y).
+        kind: ``text``, ``whole`` (a whole number), ``number``, ``numbers`` (a list of them), ``points`` (a
+            list of x, y), ``reasons`` (a list of records, in CSV their codes) or ``measures`` (a list
+            of records).
         of: quality → the value, JSON-safe; None where there is none.
         in_csv: whether CSV has it too, beside JSON lines and Parquet.
     """
@@ -34,12 +35,13 @@ class Column:
     in_csv: bool = True
 
 
-def columns(specs: Sequence[str], *, crops: bool = False) -> tuple[Column, ...]:
+def columns(specs: Sequence[str], *, crops: bool = False, reasons: bool = False) -> tuple[Column, ...]:
     """The table's columns, in order; CSV leaves out the last, lists among them.
 
     Args:
         specs: the method specs, a column each.
         crops: whether crops are saved, so that a column states their names.
+        reasons: whether there are columns of what may be wrong with a face.
 
     Raises:
         UsageError: a method has the name of another column.
@@ -55,10 +57,12 @@ def columns(specs: Sequence[str], *, crops: bool = False) -> tuple[Column, ...]:
         _of_face("eye_distance", "number", lambda face: _rounded(face.eye_distance, 2)),
         _of_face("rotation", "whole", lambda face: getattr(face, "rotation", 0)),
         Column(name="reason", kind="text", of=lambda quality: quality.reason),
+        *(_REASONS if reasons else ()),
         *([Column(name="crop", kind="text", of=_crop)] if crops else ()),
         _of_face("box", "numbers", lambda face: [_rounded(side, 2) for side in face.box], in_csv=False),
         _of_face("landmarks", "points", _landmarks, in_csv=False),
         Column(name="scored_by", kind="text", of=lambda quality: quality.scored_by, in_csv=False),
+        *([_MEASURES] if reasons else ()),
     )
     names = [column.name for column in found]
     for spec in specs:
@@ -95,6 +99,35 @@ def _of_face(name: str, kind: Kind, of: Callable[[Face], Any], *, in_csv: bool =
 
 def _side(name: str, place: int) -> Column:
     return _of_face(name, "number", lambda face: _rounded(face.box[place], 2))
+
+
+def _first_advice(quality: Quality) -> str:
+    return quality.reasons[0].advice if quality.reasons else ""
+
+
+def _significant(value: float | None) -> float | None:
+    return None if value is None else round_raw(value)
+
+
+def _reasons(quality: Quality) -> list[Row]:
+    return [
+        asdict(reason) | {"value": _significant(reason.value)}
+        for reason in quality.reasons
+    ]
+
+
+def _measures(quality: Quality) -> list[Row]:
+    return [
+        {"name": name, **asdict(one), "value": _significant(one.value)}
+        for name, one in quality.measures.items()
+    ]
+
+
+_REASONS = (
+    Column(name="reasons", kind="reasons", of=_reasons),
+    Column(name="advice", kind="text", of=_first_advice),
+)
+_MEASURES = Column(name="measures", kind="measures", of=_measures, in_csv=False)
 
 
 def _face_number(quality: Quality) -> int | None:

@@ -82,7 +82,13 @@ def score_to(
     found = facts(scorer, all_faces=all_faces, decides=decides or {})
     say = remark or (lambda sentence: None)
     with Output(
-        table, scorer.specs, found, crops=crops is not None, resume=resume, several_rows=all_faces
+        table,
+        scorer.specs,
+        found,
+        crops=crops is not None,
+        reasons=scorer.policy is not None,
+        resume=resume,
+        several_rows=all_faces,
     ) as output:
         todo = [image for image in images if image not in output.done]
         if output.done:

@@ -54,6 +54,8 @@ class CsvSink:
 def _cell(value: Any, column: Column) -> Any:
     if value is None:
         return ""
+    if column.kind == "reasons":
+        return ";".join(reason["code"] for reason in value)
     return escaped(value) if column.kind == "text" else value
 
 
@@ -109,13 +111,18 @@ def parquet_names(path: Path) -> list[str]:
 def _schema(columns: Sequence[Column]) -> Any:
     import pyarrow as pa
 
-    number = pa.float64()
+    number, text = pa.float64(), pa.string()
+    same = [("value", number), ("unit", text), ("component", text)]
+    reason = [("code", text), *same, ("limit", number), ("advice", text)]
+    measure = [("name", text), *same, ("scalar", pa.int32())]
     types = {
         "text": pa.string(),
         "whole": pa.int32(),
         "number": number,
         "numbers": pa.list_(number),
         "points": pa.list_(pa.list_(number)),
+        "reasons": pa.list_(pa.struct(reason)),
+        "measures": pa.list_(pa.struct(measure)),
     }
     return pa.schema([(column.name, types[column.kind]) for column in columns])
 
