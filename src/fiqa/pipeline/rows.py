@@ -110,10 +110,7 @@ def _significant(value: float | None) -> float | None:
 
 
 def _reasons(quality: Quality) -> list[Row]:
-    return [
-        asdict(reason) | {"value": _significant(reason.value)}
-        for reason in quality.reasons
-    ]
+    return [asdict(reason) | {"value": _significant(reason.value)} for reason in quality.reasons]
 
 
 def _measures(quality: Quality) -> list[Row]:
