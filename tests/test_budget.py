@@ -13,7 +13,7 @@ from fiqa import Scorer, budget
 from fiqa.budget import Budget, milliseconds
 from fiqa.engines import TorchEngine
 from fiqa.errors import UsageError
-from fiqa.evidence import REDUCTIONS, Evidence, check_names, last_block
+from fiqa.evidence import REDUCTIONS, Evidence, read_names
 from fiqa.methods import parse
 from fiqa.types import ModelCard
 
@@ -33,8 +33,8 @@ class _Clockwork:
         self.clock = 0.0
 
     def run(self, crops, wanted):
-        names = check_names(wanted, self.card.depth)
-        depth = max(last_block(name, self.card.depth) for name in names) + 1
+        names = read_names(wanted, self.card.depth)
+        depth = max(name.last_block(self.card.depth) for name in names) + 1
         self.depths.append(depth)
         self.clock += self.seconds * depth
         return Evidence({name: np.zeros((len(crops), 4), np.float32) for name in names}, self.card.grid)

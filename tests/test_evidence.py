@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,12 +18,12 @@ from fiqa.evidence import Evidence
     st.integers(0, 50), st.integers(1, 50), st.sampled_from(names.NORMS), st.sampled_from(names.REDUCTIONS)
 )
 def test_every_name_tells_the_deepest_block_it_reads(block, gap, norm, reduce):
-    assert names.last_block(names.step(block, block + gap, norm), 200) == block + gap
-    assert names.last_block(names.state(block, norm), 200) == block
-    assert names.last_block(names.received(block), 200) == block
-    assert names.last_block(names.logits(block, reduce), 200) == block
-    assert names.last_block(names.exit_(block + 1), 200) == block
-    assert names.last_block(names.EMBEDDING, block + 1) == block
+    assert names.step(block, block + gap, norm).last_block(200) == block + gap
+    assert names.state(block, norm).last_block(200) == block
+    assert names.received(block).last_block(200) == block
+    assert names.logits(block, reduce).last_block(200) == block
+    assert names.exit_(block + 1).last_block(200) == block
+    assert names.EMBEDDING.last_block(block + 1) == block
 
 
 @pytest.mark.parametrize(
@@ -53,13 +55,13 @@ def test_every_name_tells_the_deepest_block_it_reads(block, gap, norm, reduce):
 )
 def test_anything_else_is_no_name(name):
     with pytest.raises(UsageError, match=r"but got|no evidence is called"):
-        names.last_block(name, 12)
+        names.Name(name)
 
 
 def test_names_are_unique_in_order_and_within_the_network():
-    assert names.check_names(["exit/2", "embedding", "exit/2"], 2) == ("exit/2", "embedding")
+    assert names.read_names(["exit/2", "embedding", "exit/2"], 2) == ("exit/2", "embedding")
     with pytest.raises(UsageError, match=r"'exit/3' reads a block that this network of 2 blocks"):
-        names.check_names(["exit/3"], 2)
+        names.read_names(["exit/3"], 2)
 
 
 def test_evidence_is_a_mapping_of_one_batch():
@@ -84,3 +86,23 @@ def test_patches_go_row_by_row():
     on_grid = Evidence({}, (2, 3)).on_grid(values)
     assert on_grid.dtype == np.float32
     assert on_grid.tolist() == [[[0, 1, 2], [3, 4, 5]], [[6, 7, 8], [9, 10, 11]]]
+
+
+@given(
+    st.sampled_from(["step/0-4/final", "received/3", "logits/2/max", "exit/1", "embedding", "state/5/none"])
+)
+def test_a_name_is_its_text_and_reads_it_once(text):
+    name = names.Name(text)
+    assert name == text
+    assert hash(name) == hash(text)
+    assert repr(name) == repr(text)
+    assert names.Name(name) is name
+    back = pickle.loads(pickle.dumps(name))
+    assert (back, back.kind, back.block, back.before, back.how) == (
+        *(name, name.kind, name.block, name.before, name.how),
+    )
+
+
+def test_a_step_knows_its_ends():
+    assert names.step(1, 4, "none").ends == ("state/1/none", "state/4/none")
+    assert names.exit_(3).ends == ()

@@ -29,69 +29,124 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from .errors import UsageError
 from .types import FloatArray
 
-EMBEDDING = "embedding"
+Kind = Literal["step", "state", "received", "logits", "exit", "embedding"]
 REDUCTIONS = ("mean", "median", "max", "inverse-std")
 NORMS = ("final", "none")
-_NAME = re.compile(
+_TEXT = re.compile(
     r"(?P<kind>step|state|received|logits|exit)/((?P<before>[0-9]+)-)?(?P<block>[0-9]+)(/(?P<how>[a-z-]+))?"
 )
 _HOW = {"step": NORMS, "state": NORMS, "logits": REDUCTIONS, "received": (None,), "exit": (None,)}
 
 
-def step(before: int, after: int, norm: str) -> str:
-    """Name of the distances between the patch embeddings of two blocks."""
-    return f"step/{before}-{after}/{norm}"
+class Name(str):
+    """The name of one array of evidence, read once: a text as in the table above that knows its parts.
 
+    Attributes:
+        kind: what it is.
+        block: the deepest block that it reads, from 0; None for the embedding, which reads all.
+        before: the block where a step begins, else None.
+        how: the norm of a step or state, the reduction of logits, else None.
 
-def received(block: int) -> str:
-    """Name of the attention that patches receive in a block."""
-    return f"received/{block}"
+    Raises:
+        UsageError: no evidence is called so.
 
-
-def logits(block: int, reduce: str) -> str:
-    """Name of the reduced pre-softmax attention of a block."""
-    return f"logits/{block}/{reduce}"
-
-
-def exit_(number: int) -> str:
-    """Name of the quality at an exit; exits count from 1."""
-    return f"exit/{number}"
-
-
-def state(block: int, norm: str) -> str:
-    """Name of the unit patch embeddings of a block."""
-    return f"state/{block}/{norm}"
-
-
-def last_block(name: str, depth: int) -> int:
-    """The deepest block, from 0, that ``name`` reads; ``depth`` is the network's L.
-
-    >>> last_block("step/0-4/final", 12), last_block("exit/6", 12), last_block("embedding", 12)
-    (4, 5, 11)
+    >>> name = Name("step/0-4/final")
+    >>> name.kind, name.before, name.block, name.how
+    ('step', 0, 4, 'final')
     """
-    if name == EMBEDDING:
-        return depth - 1
-    match = _NAME.fullmatch(name)
+
+    __slots__ = ("before", "block", "how", "kind")
+
+    kind: Kind
+    block: int | None
+    before: int | None
+    how: str | None
+
+    def __new__(cls, text: str) -> Name:
+        if isinstance(text, Name):
+            return text
+        name = super().__new__(cls, text)
+        name.kind, name.before, name.block, name.how = _parts(text)
+        return name
+
+    def __getnewargs__(self) -> tuple[str]:
+        return (str(self),)
+
+    def last_block(self, depth: int) -> int:
+        """The deepest block, from 0, that it reads in a network of ``depth`` blocks.
+
+        >>> Name("step/0-4/final").last_block(12), Name("exit/6").last_block(12), EMBEDDING.last_block(12)
+        (4, 5, 11)
+        """
+        return depth - 1 if self.block is None else self.block
+
+    @property
+    def ends(self) -> tuple[Name, ...]:
+        """The two states whose distance a step is; none for anything else."""
+        if self.before is None or self.block is None or self.how is None:
+            return ()
+        return state(self.before, self.how), state(self.block, self.how)
+
+
+def _parts(text: str) -> tuple[Kind, int | None, int | None, str | None]:
+    if text == "embedding":
+        return "embedding", None, None, None
+    match = _TEXT.fullmatch(text)
     known = match is not None and match["how"] in _HOW[match["kind"]]
     if match is None or not known or (match["before"] is not None) != (match["kind"] == "step"):
-        raise UsageError(f"no evidence is called {name!r}")
+        raise UsageError(f"no evidence is called {text!r}")
+    before = None if match["before"] is None else int(match["before"])
     block = int(match["block"]) - (match["kind"] == "exit")
-    if block <= int(match["before"] or -1):
-        raise UsageError(f"a step goes to a later block and exits count from 1, but got {name!r}")
-    return block
+    if block <= (-1 if before is None else before):
+        raise UsageError(f"a step goes to a later block and exits count from 1, but got {text!r}")
+    kind: Kind = match["kind"]  # type: ignore[assignment]  # the pattern knows no other
+    return kind, before, block, match["how"]
 
 
-def check_names(names: Iterable[str], depth: int) -> tuple[str, ...]:
-    """``names`` without repeats, in order; UsageError if one reaches deeper than the ``depth`` blocks."""
-    unique = tuple(dict.fromkeys(names))
+EMBEDDING = Name("embedding")
+
+
+def step(before: int, after: int, norm: str) -> Name:
+    """Name of the distances between the patch embeddings of two blocks."""
+    return Name(f"step/{before}-{after}/{norm}")
+
+
+def received(block: int) -> Name:
+    """Name of the attention that patches receive in a block."""
+    return Name(f"received/{block}")
+
+
+def logits(block: int, reduce: str) -> Name:
+    """Name of the reduced pre-softmax attention of a block."""
+    return Name(f"logits/{block}/{reduce}")
+
+
+def exit_(number: int) -> Name:
+    """Name of the quality at an exit; exits count from 1."""
+    return Name(f"exit/{number}")
+
+
+def state(block: int, norm: str) -> Name:
+    """Name of the unit patch embeddings of a block."""
+    return Name(f"state/{block}/{norm}")
+
+
+def read_names(texts: Iterable[str], depth: int) -> tuple[Name, ...]:
+    """Texts or names as names, without repeats, in order.
+
+    Raises:
+        UsageError: one is no name, or reaches deeper than the ``depth`` blocks.
+    """
+    unique = tuple(dict.fromkeys(map(Name, texts)))
     for name in unique:
-        if last_block(name, depth) >= depth:
+        if name.last_block(depth) >= depth:
             raise UsageError(f"{name!r} reads a block that this network of {depth} blocks does not have")
     return unique
 

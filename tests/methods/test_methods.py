@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fiqa import methods
 from fiqa.errors import UnknownName, UsageError
-from fiqa.evidence import Evidence, last_block
+from fiqa.evidence import Evidence, Name
 from fiqa.methods import Attn, Exit, ExitDepth, ExitMean, ViTNT, needs, parse
 from fiqa.network import describe, record
 from fiqa.types import ModelCard
@@ -232,7 +232,7 @@ def test_a_spec_is_read_back_as_the_method_that_wrote_it(method):
 @given(_METHODS, st.integers(1, 40))
 def test_a_method_fits_a_model_or_is_refused(method, depth):
     card = ModelCard("net", depth=depth, grid=(2, 2), exits=True)
-    fits = max(last_block(name, 50) for name in method.needs()) < depth
+    fits = max(Name(name).last_block(50) for name in method.needs()) < depth
     if fits:
         assert parse(method, card) == method
     else:
@@ -243,7 +243,7 @@ def test_a_method_fits_a_model_or_is_refused(method, depth):
 @given(_METHODS, st.integers(2, 50))
 def test_a_limited_method_reads_no_deeper_than_its_limit(method, limit):
     limited = method.limited(_DEEP, limit)
-    assert max(last_block(name, 50) for name in limited.needs()) < limit
+    assert max(Name(name).last_block(50) for name in limited.needs()) < limit
 
 
 @pytest.mark.parametrize(

@@ -37,13 +37,27 @@ def test_every_block_is_the_literal_one(config, seed, make_vit, crops):
                 np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
-def test_tokens_do_not_depend_on_whether_the_attention_was_read(make_vit, crops):
-    vit = make_vit(0)
+def test_the_order_of_reading_changes_nothing(make_vit, crops):
+    vit, images = make_vit(0), torch.from_numpy(crops)
     with torch.inference_mode():
-        fused = [state.tokens for state in vit.walk(torch.from_numpy(crops))]
-        manual = [(state.attention, state.tokens)[1] for state in vit.walk(torch.from_numpy(crops))]
-    for one, other in zip(fused, manual, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+        tokens_only = [state.tokens for state in vit.walk(images)]
+        attention_first = [(state.attention, state.tokens)[1] for state in vit.walk(images)]
+        kept = [state.tokens for state in vit.walk(images, attention={0, 2})]
+    for one, other, manual in zip(tokens_only, attention_first, kept, strict=True):
+        assert torch.equal(one, other)
+        torch.testing.assert_close(one, manual, rtol=1e-4, atol=1e-4)
+
+
+def test_attention_that_is_kept_is_computed_once(make_vit, crops, monkeypatch):
+    vit, fused = make_vit(0), []
+    kernel = torch.nn.functional.scaled_dot_product_attention
+    monkeypatch.setattr(
+        torch.nn.functional, "scaled_dot_product_attention", lambda *qkv: fused.append(1) or kernel(*qkv)
+    )
+    for state in vit.walk(torch.from_numpy(crops), attention={1}):
+        n_before = len(fused)
+        _ = state.tokens, state.attention
+        assert len(fused) - n_before == (state.index != 1)
 
 
 def test_colours_are_rgb_and_normalised_by_mean_and_std(make_vit):
@@ -173,6 +187,6 @@ def test_flops_are_those_that_torch_counts(config, make_vit, crops):
     counter = FlopCounterMode(display=False)
     one = torch.from_numpy(crops[:1])
     with counter, torch.no_grad():
-        for state in vit.walk(one):
-            _ = state.attention, state.tokens  # the fused kernel is not always counted
+        for state in vit.walk(one, attention=range(vit.depth)):  # the fused kernel is not always counted
+            _ = state.tokens
     assert flops(vit.config)[-1] == pytest.approx(counter.get_total_flops() / 1e9, rel=1e-6)

@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import evidence as names
 from ..errors import DataError, FiqaError, UsageError
-from ..evidence import Evidence
+from ..evidence import Evidence, Name
 from ..graph import onnx_file
 from ..graph.checker import read_card, reason
 from ..types import FloatArray, ImageArray
@@ -60,10 +60,10 @@ class GraphEngine(NamedEngine):
         return made, (self._source,)
 
     def run(self, crops: ImageArray, wanted: Sequence[str]) -> Evidence:
-        wanted = names.check_names(wanted, self.card.depth)
+        wanted = names.read_names(wanted, self.card.depth)
         sources = dict.fromkeys(itertools.chain.from_iterable(map(self._sources, wanted)))
         # in the order of the walk, which run times then follow: else they keep what the later outputs read
-        fetched = tuple(sorted(sources, key=lambda name: names.last_block(name, self.card.depth)))
+        fetched = tuple(sorted(sources, key=lambda name: name.last_block(self.card.depth)))
         compiled = self._ready(fetched)
         with self._told("can't be run"):
             values = in_passes(compiled, crops, self.at_once)
@@ -73,7 +73,7 @@ class GraphEngine(NamedEngine):
 
     def offers(self, wanted: Sequence[str]) -> None:
         """UsageError unless the graph gives all the evidence ``wanted``."""
-        for name in names.check_names(wanted, self.card.depth):
+        for name in names.read_names(wanted, self.card.depth):
             self._sources(name)
 
     def _ready(self, fetched: tuple[str, ...]) -> Compiled:
@@ -94,7 +94,7 @@ class GraphEngine(NamedEngine):
         except Exception as error:
             raise DataError(f"{self.card.name} {what} by {self.name}: {reason(error)}") from error
 
-    def _check_grid(self, arrays: dict[str, FloatArray]) -> None:
+    def _check_grid(self, arrays: dict[Name, FloatArray]) -> None:
         """DataError unless a number per patch comes in as many patches as the card says."""
         rows, columns = self.card.grid
         for name, values in arrays.items():
@@ -105,18 +105,15 @@ class GraphEngine(NamedEngine):
                     f"{rows}×{columns} where {name!r} has {values.shape[1]} patches: export it anew"
                 )
 
-    def _sources(self, name: str) -> tuple[str, ...]:
+    def _sources(self, name: Name) -> tuple[Name, ...]:
         """The outputs of the graph that answer ``name``."""
         if name in self._offered:
             return (name,)
-        if name.startswith("step/"):  # any two blocks, from their states
-            _, blocks, norm = name.split("/")
-            ends = tuple(names.state(int(block), norm) for block in blocks.split("-"))
-            if self._offered.issuperset(ends):
-                return ends
+        if name.ends and self._offered.issuperset(name.ends):  # a step between any two blocks
+            return name.ends
         raise UsageError(f"this graph does not give {name!r}; export one that does, or use engine='torch'")
 
-    def _derive(self, name: str, arrays: dict[str, FloatArray]) -> FloatArray:
+    def _derive(self, name: Name, arrays: dict[Name, FloatArray]) -> FloatArray:
         if name in arrays:
             return arrays[name]
         before, after = (arrays[source] for source in self._sources(name))

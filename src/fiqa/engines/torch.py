@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import evidence as names
 from ..errors import require
-from ..evidence import Evidence
+from ..evidence import Evidence, Name
 from ..types import FloatArray, ImageArray
 from .base import NamedEngine, available_threads, in_passes
 from .registry import ENGINES
@@ -78,12 +78,12 @@ class TorchEngine(NamedEngine):
         return tuple(found)
 
     def run(self, crops: ImageArray, wanted: Sequence[str]) -> Evidence:
-        wanted = names.check_names(wanted, self.card.depth)
+        wanted = names.read_names(wanted, self.card.depth)
         with _threads(self.threads if self.device == "cpu" else None):
             values = in_passes(lambda part: self._pass(part, wanted), crops, self.at_once)
         return Evidence(dict(zip(wanted, values, strict=True)), self.card.grid)
 
-    def _pass(self, crops: ImageArray, wanted: Sequence[str]) -> list[FloatArray]:
+    def _pass(self, crops: ImageArray, wanted: Sequence[Name]) -> list[FloatArray]:
         import torch
 
         from ..network.recorder import record
@@ -143,7 +143,7 @@ class _Places:
         self._left = count
         self._rows: Tensor | None = None
 
-    def __call__(self, found: dict[str, Tensor]) -> dict[str, Tensor]:
+    def __call__(self, found: dict[Name, Tensor]) -> dict[Name, Tensor]:
         """The same values; those of shape (B,) and (B, N) are moved into their place."""
         return {name: value if value.ndim > 2 else self._place(value) for name, value in found.items()}
 

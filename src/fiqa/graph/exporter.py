@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from .. import evidence as names
 from ..errors import FiqaError, require
+from ..evidence import Name
 from ..network.card import describe
 from ..network.copies import evaluation_copy
 from ..network.recorder import record
@@ -29,10 +30,10 @@ class ExportMismatch(FiqaError):
     """The exported graph gives other numbers than the network; nothing was written."""
 
 
-def full_request(vit: ViT) -> tuple[str, ...]:
+def full_request(vit: ViT) -> tuple[Name, ...]:
     """Names of all the evidence from which every method setting of ``vit`` can be answered."""
     card, last = describe(vit), vit.depth - 1
-    wanted = [names.step(b, b + 1, norm) for norm in names.NORMS for b in range(last)]
+    wanted: list[Name] = [names.step(b, b + 1, norm) for norm in names.NORMS for b in range(last)]
     wanted += [names.state(b, norm) for norm in names.NORMS for b in range(vit.depth)]
     wanted += [names.received(b) for b in range(vit.depth)]
     wanted += [names.logits(b, reduce) for b in range(vit.depth) for reduce in names.REDUCTIONS]
@@ -70,7 +71,7 @@ def export_graph(vit: ViT, wanted: Sequence[str] | None = None, *, half: bool = 
     """
     require("onnx", "export", "exporting to ONNX")
     require("onnxscript", "export", "exporting to ONNX")
-    wanted = names.check_names(wanted if wanted is not None else full_request(vit), vit.depth)
+    wanted = names.read_names(wanted if wanted is not None else full_request(vit), vit.depth)
     if half:
         vit = _rounded(vit)
     vit = evaluation_copy(vit, "cpu")
@@ -107,7 +108,7 @@ def export(
     temporary.replace(path)
 
 
-def _check_parity(vit: ViT, graph: bytes, wanted: Sequence[str]) -> None:
+def _check_parity(vit: ViT, graph: bytes, wanted: Sequence[Name]) -> None:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from .. import evidence as names
 from .. import specs
 from ..errors import UsageError
-from ..evidence import Evidence
+from ..evidence import Evidence, Name
 from ..types import FloatArray, ModelCard
 from .base import METHODS, Method
 
@@ -49,7 +49,7 @@ class Attn(Method):
     def limited(self, card: ModelCard, depth: int) -> Attn:
         return replace(self, block=min(self.block, depth - 1))
 
-    def needs(self) -> tuple[str, ...]:
+    def needs(self) -> tuple[Name, ...]:
         return (names.logits(self.block, self.reduce),)
 
     def score(self, evidence: Evidence) -> FloatArray:

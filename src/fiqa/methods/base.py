@@ -15,7 +15,7 @@ from typing import Any, ClassVar, overload
 from .. import evidence as names
 from .. import specs
 from ..errors import UsageError
-from ..evidence import Evidence
+from ..evidence import Evidence, Name
 from ..registry import Registry
 from ..types import FloatArray, ModelCard
 
@@ -50,7 +50,7 @@ class Method:
                 f"{self.name} reads a regressed quality, which {card.name} does not have; "
                 "use vitnt or attn, or a ViT-FIQA model"
             )
-        names.check_names(self.needs(), card.depth)
+        names.read_names(self.needs(), card.depth)
 
     def limited(self, card: ModelCard, depth: int) -> Method:
         """The method, reading the first ``depth`` blocks at most (for budgets).
@@ -58,12 +58,12 @@ class Method:
         Raises:
             UsageError: it has no such form.
         """
-        if max((names.last_block(name, card.depth) for name in self.needs()), default=-1) >= depth:
+        if max((Name(text).last_block(card.depth) for text in self.needs()), default=-1) >= depth:
             raise UsageError(f"{self} reads more than {depth} blocks and has no shallower form")
         return self
 
     def needs(self) -> tuple[str, ...]:
-        """Names of the evidence that the method reads."""
+        """Names of the evidence that the method reads, or their texts."""
         raise NotImplementedError
 
     def score(self, evidence: Evidence) -> FloatArray:
@@ -145,6 +145,6 @@ def parse(spec: str | Method, card: ModelCard | None = None) -> Spec | Method:
     return found.resolve(card) if card is not None else found
 
 
-def needs(methods: Sequence[Method]) -> tuple[str, ...]:
+def needs(methods: Sequence[Method]) -> tuple[Name, ...]:
     """Names of the evidence that resolved methods read together, without repeats: one shared pass."""
-    return tuple(dict.fromkeys(name for method in methods for name in method.needs()))
+    return tuple(dict.fromkeys(Name(text) for method in methods for text in method.needs()))

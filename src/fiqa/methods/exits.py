@@ -11,7 +11,7 @@ import numpy as np
 from .. import evidence as names
 from .. import specs
 from ..errors import UsageError
-from ..evidence import Evidence
+from ..evidence import Evidence, Name
 from ..types import FloatArray, ModelCard
 from .base import METHODS, Method
 
@@ -40,7 +40,7 @@ class Exit(Method):
     def limited(self, card: ModelCard, depth: int) -> Exit:
         return replace(self, number=min(self.number, depth))
 
-    def needs(self) -> tuple[str, ...]:
+    def needs(self) -> tuple[Name, ...]:
         return (names.exit_(self.number),)
 
     def score(self, evidence: Evidence) -> FloatArray:
@@ -70,7 +70,7 @@ class ExitMean(Method):
     def limited(self, card: ModelCard, depth: int) -> ExitMean:
         return replace(self, exits=min(self.exits, depth))
 
-    def needs(self) -> tuple[str, ...]:
+    def needs(self) -> tuple[Name, ...]:
         return tuple(names.exit_(number) for number in range(1, self.exits + 1))
 
     def _exit_weights(self) -> FloatArray:

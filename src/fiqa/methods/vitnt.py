@@ -12,7 +12,7 @@ import numpy as np
 from .. import evidence as names
 from .. import specs
 from ..errors import UsageError
-from ..evidence import Evidence
+from ..evidence import Evidence, Name
 from ..types import FloatArray, ModelCard
 from .base import METHODS, Method
 
@@ -76,14 +76,14 @@ class ViTNT(Method):
         kept = tuple(block for block in self.blocks if block < max(depth, self.least_depth))
         return replace(self, blocks=kept if len(kept) > 1 else (0, 1))
 
-    def _steps(self) -> list[str]:
+    def _steps(self) -> list[Name]:
         return [names.step(a, b, self.norm) for a, b in itertools.pairwise(self.blocks)]
 
-    def _weights(self) -> list[str]:
+    def _weights(self) -> list[Name]:
         recorded = {"uniform": (), "last": self.blocks[-1:], "mean": self.blocks}[self.weighting]
         return [names.received(block) for block in recorded]
 
-    def needs(self) -> tuple[str, ...]:
+    def needs(self) -> tuple[Name, ...]:
         return (*self._steps(), *self._weights())
 
     def _patch_quality(self, evidence: Evidence) -> FloatArray:

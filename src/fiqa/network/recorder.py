@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from .. import evidence as names
+from ..evidence import Name
 from .vit import BlockState, ViT
 
-Found = dict[str, Tensor]
+Found = dict[Name, Tensor]
 
 
 def record(
@@ -19,130 +20,103 @@ def record(
     """Walk ``vit`` over crops uint8 RGB (B, H, W, 3) and return the ``wanted`` evidence, in that order.
 
     The walk stops at the deepest block that a wanted name reads. Distances, means and scores are taken in
-    float32 even when the network runs in bfloat16 under autocast. Only states that a later step refers to are
+    float32 even when the network runs in bfloat16 under autocast. Only what a later block refers to is
     kept, so that memory does not grow with depth. ``keep`` may move what a block gave to another place.
 
     Raises:
         UsageError: a name that this network can't give.
     """
-    wanted = names.check_names(wanted, vit.depth)
-    plan = _plan(wanted, vit.depth, vit.config.quality_exits == "added")
-    found: dict[str, Tensor] = {}
-    kept: dict[tuple[int, str], Tensor] = {}
-    for state in vit.walk(crops):
-        wanted_here = plan[state.index]
-        if any(name.startswith("received/") for name in wanted_here):
-            _ = state.attention  # before the tokens, so that the block uses this very matrix
-        if any(name.startswith("logits/") for name in wanted_here):
-            _ = state.queries  # here, so that they do not depend on what else is asked for
-        if any(not name.startswith(("logits/", "received/")) for name in wanted_here):
-            _ = state.tokens
-        with torch.autocast(crops.device.type, enabled=False):  # the block has run; the scores are float32
-            found |= keep(_of_block(vit, state, wanted_here, kept))
-        later = [name for block_names in plan[state.index + 1 :] for name in block_names]
-        if not later:
-            break
-        for key in [key for key in kept if not any(_refers(name, key) for name in later)]:
-            del kept[key]
-    return {name: found[name] for name in wanted}
+    asked = names.read_names(wanted, vit.depth)
+    plan = _plan(vit, asked)
+    attention = {block for block, here in enumerate(plan) if any(name.kind == "received" for name in here)}
+    found: Found = {}
+    kept: Found = {}
+    # the plan comes first: once it ends, the walk is not asked for another block
+    for here, state in zip(plan, vit.walk(crops, attention), strict=False):
+        given = _of_block(vit, state, here, kept)
+        found |= keep({name: given[name] for name in here if name in asked})
+        later = {
+            source for names_ in plan[state.index + 1 :] for one in names_ for source in _sources(vit, one)
+        }
+        kept = {name: value for name, value in (kept | given).items() if name in later}
+    return {name: found[name] for name in asked}
 
 
-def _plan(wanted: Sequence[str], depth: int, exits_add_up: bool) -> list[list[str]]:
-    """Per block, the names that are complete once it has run, and what it must keep for later blocks."""
-    plan: list[list[str]] = [[] for _ in range(depth)]
-    for name in wanted:
-        plan[names.last_block(name, depth)].append(name)
-        if name.startswith("step/"):  # the step's first block must record its state
-            before, _, norm = _step(name)
-            plan[before].append(names.state(before, norm) + "/kept")
-    exits = [names.last_block(name, depth) for name in wanted if name.startswith("exit/")]
-    for block in range(max(exits, default=0) if exits_add_up else 0):
-        plan[block].append(names.exit_(block + 1) + "/kept")
-    return plan
+def _plan(vit: ViT, asked: Sequence[Name]) -> list[list[Name]]:
+    """Per block, as deep as the walk must go, what to take from it: what is asked for and what that needs."""
+    plan: list[dict[Name, None]] = [{} for _ in range(vit.depth)]
+
+    def take(name: Name) -> None:
+        plan[name.last_block(vit.depth)][name] = None
+        for source in _sources(vit, name):
+            take(source)
+
+    for name in asked:
+        take(name)
+    depth = max((block + 1 for block, here in enumerate(plan) if here), default=0)
+    return [list(here) for here in plan[:depth]]
 
 
-def _step(name: str) -> tuple[int, int, str]:
-    _, blocks, norm = name.split("/")
-    before, after = blocks.split("-")
-    return int(before), int(after), norm
+def _sources(vit: ViT, name: Name) -> tuple[Name, ...]:
+    """What ``name`` is made of: a step's two states, the exit before."""
+    if name.kind == "exit" and name.block and vit.config.quality_exits == "added":
+        return (names.exit_(name.block),)
+    return name.ends
 
 
-def _refers(name: str, key: tuple[int, str]) -> bool:
-    if key[1] == "exit":
-        return name.removesuffix("/kept") == names.exit_(key[0] + 2)
-    return name.startswith("step/") and _step(name)[0] == key[0] and _step(name)[2] == key[1]
-
-
-def _of_block(
-    vit: ViT, state: BlockState, wanted: Sequence[str], kept: dict[tuple[int, str], Tensor]
-) -> dict[str, Tensor]:
-    found: dict[str, Tensor] = {}
-    normed: Tensor | None = None
-    kinds = {name: name.split("/")[0] for name in wanted}
-    if set(kinds.values()) - {"logits", "received"}:
-        normed = vit.norm(state.tokens.float())
-    for name, kind in kinds.items():
-        if name.endswith("/kept") and kind == "exit":
-            _exit(vit, state, normed, kept)
-            continue
-        if name.endswith("/kept"):
-            _unit(state, normed, name.split("/")[2], kept)
-            continue
-        match kind:
-            case "received":
-                found[name] = attention_received(state)
-            case "logits":
-                found[name] = reduced_logits(state, name.split("/")[2])
-            case "exit":
-                found[name] = _exit(vit, state, normed, kept)
-            case "embedding":
-                assert normed is not None
-                found[name] = vit.embedding(normed)
-            case "state":
-                found[name] = _unit(state, normed, name.split("/")[2], kept)
-            case "step":
-                before, _, norm = _step(name)
-                found[name] = torch.linalg.vector_norm(
-                    _unit(state, normed, norm, kept) - kept[before, norm], dim=-1
-                )
+def _of_block(vit: ViT, state: BlockState, here: Sequence[Name], before: Found) -> Found:
+    """The evidence ``here`` of one block; ``before`` holds what earlier blocks gave for it."""
+    kinds = {name.kind for name in here}
+    # read as the network runs, which may be in bfloat16; what is made of them is float32
+    attention = state.attention if "received" in kinds else None
+    heads = (state.queries, state.keys) if "logits" in kinds else None
+    tokens = state.tokens if kinds - {"received", "logits"} else None
+    found: Found = {}
+    with torch.autocast(state.device, enabled=False):
+        normed = None if tokens is None else vit.norm(tokens.float())
+        for name in sorted(here, key=lambda name: name.kind == "step"):  # a step is from state to state
+            match name.kind:
+                case "received" if attention is not None:
+                    found[name] = attention_received(attention, state.n_prefix)
+                case "logits" if heads is not None and name.how is not None:
+                    found[name] = reduced_logits(*heads, state.n_prefix, name.how)
+                case "exit" if normed is not None:
+                    scores = [before[source] for source in _sources(vit, name)]
+                    found[name] = vit.exit_score(normed, state.index + 1, *scores)
+                case "embedding" if normed is not None:
+                    found[name] = vit.embedding(normed)
+                case "state" if tokens is not None and normed is not None:
+                    found[name] = _unit(
+                        (normed if name.how == "final" else tokens.float())[:, state.n_prefix :]
+                    )
+                case "step":
+                    start, end = name.ends
+                    found[name] = torch.linalg.vector_norm(found[end] - before[start], dim=-1)
     return found
 
 
-def _exit(vit: ViT, state: BlockState, normed: Tensor | None, kept: dict[tuple[int, str], Tensor]) -> Tensor:
-    """Quality (B,) at this block, computed once and remembered in ``kept`` for the exit after it."""
-    key = (state.index, "exit")
-    if key not in kept:
-        assert normed is not None
-        kept[key] = vit.exit_score(normed, state.index + 1, kept.get((state.index - 1, "exit")))
-    return kept[key]
+def _unit(patches: Tensor) -> Tensor:
+    """(B, N, D) of length 1."""
+    # divided as it stands: F.normalize expands the norm first, and run times then take the shape for that
+    # from the last block, so that they keep the states of all blocks until the end
+    return patches / torch.linalg.vector_norm(patches, dim=-1, keepdim=True).clamp_min(1e-12)
 
 
-def _unit(state: BlockState, normed: Tensor | None, norm: str, kept: dict[tuple[int, str], Tensor]) -> Tensor:
-    """Unit patch embeddings (B, N, D) of this block, computed once and remembered in ``kept``."""
-    key = (state.index, norm)
-    if key not in kept:
-        assert normed is not None
-        patches = normed[:, state.n_prefix :] if norm == "final" else state.patches.float()
-        # divided as it stands: F.normalize expands the norm first, and run times then take the shape for that
-        # from the last block, so that they keep the states of all blocks until the end
-        kept[key] = patches / torch.linalg.vector_norm(patches, dim=-1, keepdim=True).clamp_min(1e-12)
-    return kept[key]
-
-
-def attention_received(state: BlockState) -> Tensor:
-    """(B, N): post-softmax attention each patch receives, mean over heads, summed over patches, total 1."""
-    p = state.n_prefix
-    received = state.attention[:, :, p:, p:].float().sum(dim=2).mean(dim=1)
+def attention_received(attention: Tensor, n_prefix: int) -> Tensor:
+    """(B, N): attention (B, H, T, T) each patch receives, mean over heads, summed over patches, total 1."""
+    received = attention[:, :, n_prefix:, n_prefix:].float().sum(dim=2).mean(dim=1)
     return received / received.sum(dim=1, keepdim=True)
 
 
-def reduced_logits(state: BlockState, reduce: str) -> Tensor:
+def reduced_logits(queries: Tensor, keys: Tensor, n_prefix: int, reduce: str) -> Tensor:
     """Pre-softmax attention among the patches, reduced; see the table of :mod:`fiqa.evidence`.
 
     The mean needs no N × N matrix: mean_i ⟨q_i, k_j⟩ = ⟨mean_i q_i, k_j⟩, exactly.
+
+    Args:
+        queries, keys: (B, H, T, d), prefix first.
     """
-    q = state.queries[:, :, state.n_prefix :].float()
-    k = state.keys[:, :, state.n_prefix :].float()
+    q, k = queries[:, :, n_prefix:].float(), keys[:, :, n_prefix:].float()
     q = q * q.shape[-1] ** -0.5
     if reduce == "mean":
         return (k * q.mean(dim=2, keepdim=True)).sum(dim=-1).mean(dim=1)  # (B, N)

@@ -7,7 +7,7 @@ Adapters (``fiqa.adapters``) put foreign transformers behind the same ``walk``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -72,18 +72,29 @@ class BlockState:
     """One block on one batch, evaluated as far as it is asked for.
 
     Reading ``keys`` computes the projections only; reading ``tokens`` finishes the block. So whoever needs no
-    more than the attention logits of the last block pays for no more.
+    more than the attention logits of the last block pays for no more. What a value is does not depend on the
+    order in which they are read.
 
     Attributes:
         index: 0-based number of the block.
         n_prefix: number of tokens that are not patches; they come first.
+        keeps_attention: whether ``tokens`` are mixed by the very matrix of ``attention``; else by a fused
+            kernel, which is faster and keeps no matrix.
     """
 
-    def __init__(self, block: Any, index: int, tokens_in: Tensor, n_prefix: int) -> None:
+    def __init__(
+        self, block: Any, index: int, tokens_in: Tensor, n_prefix: int, *, keeps_attention: bool = False
+    ) -> None:
         self.block = block
         self.index = index
         self.n_prefix = n_prefix
+        self.keeps_attention = keeps_attention
         self._tokens_in = tokens_in
+
+    @property
+    def device(self) -> str:
+        """The kind of device that it runs on, as torch.autocast wants it."""
+        return self._tokens_in.device.type
 
     @cached_property
     def _qkv(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -101,7 +112,7 @@ class BlockState:
 
     @cached_property
     def attention(self) -> Tensor:
-        """Post-softmax attention (B, H, T queries, T keys). Read before ``tokens``, it is used for them."""
+        """Post-softmax attention (B, H, T queries, T keys)."""
         scaled = self.queries * (self.queries.shape[-1] ** -0.5)
         return (scaled @ self.keys.transpose(-2, -1)).softmax(dim=-1)
 
@@ -109,7 +120,7 @@ class BlockState:
     def tokens(self) -> Tensor:
         """(B, T, D) after the block."""
         values = self._qkv[2]
-        if "attention" in self.__dict__ or torch.onnx.is_in_onnx_export():
+        if self.keeps_attention or torch.onnx.is_in_onnx_export():
             mixed = self.attention @ values
         else:
             mixed = F.scaled_dot_product_attention(self.queries, self.keys, values)
@@ -243,15 +254,20 @@ class ViT(nn.Module):
             tokens = torch.cat([self.quality_token.expand(tokens.shape[0], -1, -1), tokens], dim=1)
         return tokens if self.pos_embed is None else tokens + self.pos_embed
 
-    def walk(self, crops: Tensor) -> Iterator[BlockState]:
-        """Yield the state of every block in turn for crops uint8 RGB (B, 112, 112, 3).
+    def walk(self, crops: Tensor, attention: Collection[int] = ()) -> Iterator[BlockState]:
+        """Yield the state of every block in turn.
 
         At most two token tensors are alive at a time. ``break`` is an early exit; a state whose ``tokens``
         were never read has not run its softmax, value product or MLP.
+
+        Args:
+            crops: uint8 RGB (B, 112, 112, 3).
+            attention: numbers of the blocks, from 0, whose matrix of attention will be read, so that it is
+                computed once; the others run a fused kernel.
         """
         tokens = self.embed(self.normalise(crops))
         for index, block in enumerate(self.blocks):
-            state = BlockState(block, index, tokens, self.n_prefix)
+            state = BlockState(block, index, tokens, self.n_prefix, keeps_attention=index in attention)
             yield state
             tokens = state.tokens
 
