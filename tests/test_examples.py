@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from fiqa.degradations import degrade
 from fiqa.examples import example_crops, example_paths
 
 FOLDER = Path(__file__).parents[1] / "examples"
@@ -72,3 +75,53 @@ def test_gate_folder(tmp_path):
 def test_video_frames():
     (line,) = _run("video_frames.py", *example_paths()[::-1])
     assert line.startswith("frame 1 is the best Quality(ok, ")
+
+
+@needs_detector
+def test_resumable_run(tmp_path):
+    folder, table = tmp_path / "photos", tmp_path / "scores.csv"
+    folder.mkdir()
+    shutil.copy(example_paths()[0], folder / "a.jpg")
+    assert _run("resumable_run.py", table, folder) == ["1 images, 0 of them from before, 0 without a score"]
+    first = table.read_bytes()
+    (folder / "b.jpg").write_bytes(b"not an image")
+    lines = _run("resumable_run.py", table, folder)
+    assert lines[0] == "resuming: 1 of 2 images are done"
+    assert lines[-1] == "2 images, 1 of them from before, 1 without a score"
+    assert table.read_bytes().startswith(first)
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory) -> Path:
+    """A folder of six people who do not exist, each four times, ever worse, and a judge who knows them."""
+    folder, rng = tmp_path_factory.mktemp("people"), np.random.default_rng(0)
+    names, embeddings = [], []
+    for person in range(6):
+        centre = rng.standard_normal(16)
+        for step in range(4):
+            crop = degrade(example_crops()[person % 2], "blur", step / 4, seed=person)
+            names.append(f"person {person}/{step}.png")
+            (folder / "set" / names[-1]).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(crop).save(folder / "set" / names[-1])
+            embeddings.append(centre + 0.6 * step * rng.standard_normal(16))
+    np.savez(folder / "judge.npz", names=np.array(names), embeddings=np.array(embeddings, np.float32))
+    rows = [f"{name},{-int(name[-5])}" for name in names]
+    (folder / "theirs.csv").write_text("\n".join(["path,score", *rows]))
+    return folder
+
+
+def test_evaluate_methods(people, tmp_path):
+    given = [people / name for name in ("set", "judge.npz", "theirs.csv")]
+    *lines, page = _run("evaluate_methods.py", *given, tmp_path)
+    assert {line.split(":")[0] for line in lines} == {"vitnt", "attn", "theirs"}
+    assert lines[0].endswith(", best")
+    assert Path(page).is_file()
+
+
+def test_calibrate_own(people, tmp_path):
+    profile = tmp_path / "ours.json"
+    photos = [people / "set" / f"person 0/{step}.png" for step in (0, 3)]
+    gate, *lines = _run("calibrate_own.py", people / "set", people / "judge.npz", profile, *photos)
+    assert gate.startswith("below ")
+    assert ["Quality(ok, " in line for line in lines] == [True, True]
+    assert "person 0" not in profile.read_text(encoding="utf-8")
