@@ -9,7 +9,7 @@ import pytest
 
 from fiqa import Scorer
 from fiqa.errors import DataError
-from fiqa.graph.checker import check, reason
+from fiqa.graph.checker import check
 from fiqa.models import find
 
 onnx = pytest.importorskip("onnx", reason="writes the graphs that are refused here")
@@ -207,9 +207,3 @@ def test_a_good_graph_passes(graph, tmp_path):
     path = tmp_path / "good.onnx"
     path.write_bytes(graph)
     assert Scorer(path, ["attn"], threads=1, align="none").card.depth == 4
-
-
-def test_what_a_run_time_says_is_cut_to_one_line():
-    said = "[ONNXRuntimeError] : 1 : FAIL : /src/model.cc:256 void onnxruntime::f(int) It is\nbroken."
-    assert reason(RuntimeError(said)) == "It is broken"
-    assert reason(ValueError()) == "ValueError"

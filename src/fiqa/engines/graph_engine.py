@@ -18,7 +18,8 @@ from .. import evidence as names
 from ..errors import DataError, FiqaError, UsageError
 from ..evidence import Evidence, Name
 from ..graph import onnx_file
-from ..graph.checker import read_card, reason
+from ..graph.checker import read_card
+from ..graph.trial import reason
 from ..types import FloatArray, ImageArray
 from .base import Compiled, NamedEngine, available_threads, in_passes
 

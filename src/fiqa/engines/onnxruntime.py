@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import UsageError
-from ..graph.checker import INPUT
+from ..graph.trial import INPUT
 from .base import Compiled
 from .graph_engine import GraphEngine
 from .registry import ENGINES

@@ -2,14 +2,12 @@
 
 What protobuf can read is checked as it stands: input, card, external data, tensors whose numbers are missing
 or not finite. The rest (edges that end nowhere, operators and opsets that nobody knows, types that do not
-fit) is left to ONNX Runtime, which every install has: it resolves a graph without optimising it in
-milliseconds, and takes no memory for results.
+fit, memory that only a run takes) is left to a trial on ONNX Runtime, which every install has.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -18,8 +16,8 @@ import numpy as np
 from ..errors import DataError
 from ..types import CROP_SHAPE, FloatArray, ModelCard
 from . import onnx_file
+from .trial import INPUT, try_out
 
-INPUT = "crops"
 _FLOAT, _UINT8, _FLOAT16, _DOUBLE, _BFLOAT16 = 1, 2, 10, 11, 16  # TensorProto.DataType
 _RAW = {_FLOAT: "<f4", _FLOAT16: "<f2", _DOUBLE: "<f8"}
 _EXTERNAL = 1  # TensorProto.DataLocation
@@ -54,7 +52,7 @@ def check(graph: bytes, name: str = "this ONNX file") -> ModelCard:
         _check_tensor(tensor, len(graph), name)
     for weight in model.graph.initializer:
         _check_finite(weight, name)
-    _resolve(graph, name)
+    try_out(graph, name)
     return found
 
 
@@ -137,25 +135,3 @@ def _floats(weight: Any) -> FloatArray:
         return np.empty(0, np.float32)
     size = np.dtype(dtype).itemsize
     return np.frombuffer(weight.raw_data[: len(weight.raw_data) // size * size], dtype)
-
-
-def _resolve(graph: bytes, name: str) -> None:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    try:
-        onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime has a class per code and no base of its own
-        raise DataError(f"{name} can't be run: {reason(error)}") from error
-
-
-def reason(error: Exception) -> str:
-    """What a run time says of a graph, without its own codes and source lines; one line."""
-    text = " ".join(str(error).split())
-    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
-    text = re.sub(r"(Exception from |Check '[^']*' failed at )?\S+\.(cpp|cc|h|hpp):\d+:?\s*", "", text)
-    text = re.sub(r"^\S+ onnxruntime::.*?\) (?=[A-Z])", "", text)  # the C++ function that refused it
-    return text[:200].rstrip(" .:") or type(error).__name__

@@ -21,7 +21,7 @@ from ..network.copies import evaluation_copy
 from ..network.recorder import record
 from ..network.vit import ViT
 from ..types import CROP_SIZE
-from .checker import INPUT
+from .trial import INPUT
 
 TOLERANCE = 1e-4
 
