@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tests.cli.runs import FAST, fiqa, message, table
 
 from fiqa.examples import example_paths
@@ -39,6 +40,20 @@ def test_a_truncated_jpeg_is_scored_where_wanted(tmp_path: Path) -> None:
     row = table(fiqa("score", cut, *WHOLE, "--tolerant").stdout)[str(cut)]
     assert row["status"] == "ok"
     assert "of the picture is missing" in row["reason"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_a_run_that_goes_on_reads_truncated_jpegs_where_that_is_new(suffix: str, tmp_path: Path) -> None:
+    whole = example_paths()[0].read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) * 9 // 10])
+    (tmp_path / "whole.jpg").write_bytes(whole)
+    to = (tmp_path / "cut.jpg", tmp_path / "whole.jpg", *WHOLE, "-o", tmp_path / f"scores{suffix}")
+    fiqa("score", *to, expect=3)
+    done = fiqa("score", *to, "--resume", "--tolerant")
+    assert "1 of 2 images are done" in done.stderr
+    assert "1 images were not scored and are tried again" in done.stderr
+    refused = fiqa("score", *to, "--resume", expect=2)  # what was read in part would not be read now
+    assert "was written with tolerant True, not False" in message(refused)
 
 
 def test_no_time_at_all_is_wrong_use(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_what_failed_is_tried_again_and_nothing_is_doubled(suffix, several_rows,
     output = write(path, ROWS, resume=True, several_rows=several_rows)
     again = {NAMES[5], NAMES[8]} | ({NAMES[-1]} if several_rows else set())
     assert output.done == set(NAMES) - again
-    assert any("2 images failed" in remark for remark in output.remarks)
+    assert any("2 images were not scored and are tried again" in remark for remark in output.remarks)
     found = read(path)
     assert [values["status"] for values in found].count("failed") == 0
     assert sorted(values["attn"] or 0 for values in found) == sorted(values["attn"] or 0 for values in ROWS)

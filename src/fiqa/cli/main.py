@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -114,8 +113,6 @@ for command in COMMANDS:
 
 def main() -> None:
     """Run the command line and exit; :mod:`fiqa.__main__` is the entry point, since signals come first."""
-    # Pillow's own limit, half of ours and only a warning, need not interrupt a table of scores.
-    warnings.filterwarnings("ignore", "Image size .* exceeds limit")
     try:
         app(prog_name="fiqa")
     except SystemExit as end:

@@ -6,7 +6,7 @@ import csv
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -59,11 +59,12 @@ class Journal:
         self._file, self._names, self._name = file, list(names), name
         self._csv = file.suffix.lower() == ".csv"
 
-    def inspect(self, *, several_rows: bool) -> Contents:
+    def inspect(self, *, several_rows: bool, again: Collection[str] = AGAIN) -> Contents:
         """Find out what is finished.
 
         Args:
             several_rows: whether a path may have several rows, so that the last one's may be incomplete.
+            again: statuses that are not final.
 
         Raises:
             DataError: the file is damaged before its last row.
@@ -79,7 +80,7 @@ class Journal:
                 last, last_start = record.path, found.size
             found.size += len(record.data)
             found.n_broken += not record.status
-            if not record.status or record.status in AGAIN:
+            if not record.status or record.status in again:
                 found.again.add(record.path)
             found.done.add(record.path)
             bad[record.path] += record.status != "ok"

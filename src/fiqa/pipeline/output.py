@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from ..errors import DataError, UsageError, require, unknown
-from .journal import Contents, Journal, check_columns
+from .journal import AGAIN, Contents, Journal, check_columns
 from .lock import WriterLock
 from .rows import Row, columns
 from .sinks import CsvSink, JsonlSink, parquet_names, read_parquet, write_parquet
@@ -39,7 +39,8 @@ class Output:
         reasons: whether there are columns of what may be wrong with a face.
         resume: go on with an existing file; without it, an existing file is kept as ``PATH.bak``
             (``PATH.bak2`` and so on where there is one already). Rows of status ``failed`` are taken out, so
-            that they are tried again.
+            that they are tried again; those of ``unreadable`` too where truncated JPEGs are read now and were
+            not before.
         several_rows: whether one path may have several rows (all faces), so that the last path of an
             interrupted run may be incomplete and is done again.
 
@@ -121,33 +122,38 @@ class Output:
 
     def _resumed(self, facts: dict[str, Any], several_rows: bool) -> bool:
         """Take out what is not finished, remember the finished paths; whether anything is left."""
-        self._check_facts(facts)
+        again = self._tried_again(facts)
         if self._parquet and self.path.exists() and not self._journal.exists():
             self._journal_from_parquet()
         if not self._journal.exists():
             return False
         journal = Journal(self._journal, self._names, name=str(self.path))
-        contents = journal.inspect(several_rows=several_rows)
+        contents = journal.inspect(several_rows=several_rows, again=again)
         journal.keep(contents)
         self.done, self.n_failed = contents.done, contents.n_failed
         self.remarks += _remarks(contents)
         return contents.size > 0
 
-    def _check_facts(self, facts: dict[str, Any]) -> None:
+    def _tried_again(self, facts: dict[str, Any]) -> tuple[str, ...]:
+        """Statuses of rows that are not final, once the settings are found to be those of before."""
         if not self._journal.exists() and not self.path.exists():
-            return
+            return AGAIN
         try:
             before = json.loads(self._facts_path.read_text(encoding="utf-8")).get("decides", {})
         except FileNotFoundError:
-            return  # a table from elsewhere: its columns are checked, and no more is known
+            return AGAIN  # a table from elsewhere: its columns are checked, and no more is known
         except (ValueError, AttributeError, RecursionError) as error:
             raise DataError(f"{str(self._facts_path)!r} is damaged: {error}") from error
+        again = AGAIN
         for name, value in facts.get("decides", {}).items():
-            if name in before and before[name] != json.loads(json.dumps(value)):
+            if name == "tolerant" and value and before.get(name) is False:
+                again = (*AGAIN, "unreadable")  # the other rows stay right: more is read, and no other way
+            elif name in before and before[name] != json.loads(json.dumps(value)):
                 raise UsageError(
                     f"{str(self.path)!r} was written with {name} {before[name]!r}, not {value!r}: "
                     "resume with the same settings, or write to another file"
                 )
+        return again
 
     def _journal_from_parquet(self) -> None:
         check_columns(parquet_names(self.path), self._names, str(self.path))
@@ -191,7 +197,7 @@ def _remarks(contents: Contents) -> Iterator[str]:
     if contents.n_broken:
         yield f"{contents.n_broken} rows of the table are no whole rows and are scored again"
     if n_failed := len(contents.again) - contents.n_broken:
-        yield f"{max(n_failed, 0)} images failed and are tried again"
+        yield f"{max(n_failed, 0)} images were not scored and are tried again"
 
 
 def _free(path: Path) -> Path:

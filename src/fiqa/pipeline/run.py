@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,7 @@ def score_to(
         scorer: what scores; its network and detector are opened before anything is written.
         inputs: images, folders, patterns, ``@LIST`` or ``-``, as of :func:`fiqa.pipeline.expand`.
         resume: go on with the table that is there; without it, that one is kept as ``PATH.bak``. Images whose
-            status is ``failed`` are tried again.
+            status is ``failed`` are tried again, and those that are ``unreadable`` where ``tolerant`` is new.
         all_faces: a row for every face, rather than for the largest.
         batch_size: faces per forward pass.
         save_crops: a folder for the aligned crops of all scored faces; column ``crop`` has their names.
@@ -127,8 +128,10 @@ def _is_crop(path: str) -> bool:
     if not os.path.isfile(path):  # a pipe would block
         return True
     try:
-        with Image.open(path) as image:
-            return image.size == (CROP_SIZE, CROP_SIZE)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # its limit is half of ours
+            with Image.open(path) as image:
+                return image.size == (CROP_SIZE, CROP_SIZE)
     except Exception:  # Pillow's readers raise what they like on damaged bytes; its row will say it
         return True
 
