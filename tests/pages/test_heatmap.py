@@ -65,6 +65,12 @@ def test_a_long_or_strange_label_stays_on_one_line() -> None:
     assert picture.size == overlay(CROP, MAP, vmin=0, vmax=1, label="a").size
 
 
+def test_a_map_alone_is_drawn_on_its_own_scale() -> None:
+    own = overlay(CROP, MAP)
+    assert own.tobytes() == overlay(CROP, MAP, vmin=MAP.min(), vmax=MAP.max()).tobytes()
+    assert overlay(CROP, MAP, vmin=-9).tobytes() == overlay(CROP, MAP, vmin=-9, vmax=MAP.max()).tobytes()
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -12,8 +12,9 @@ import pytest
 
 from fiqa.errors import DataError, ImageError, UsageError
 from fiqa.images import load
+from fiqa.images.formats import SUFFIXES
 from fiqa.pipeline import sources
-from fiqa.pipeline.sources import SUFFIXES, expand
+from fiqa.pipeline.sources import expand
 
 
 @pytest.fixture
@@ -132,7 +133,7 @@ def test_a_folder_that_can_t_be_listed_gets_a_row(tree, monkeypatch):
 
 def test_suffixes_are_lower_case_and_begin_with_a_dot():
     assert all(suffix == suffix.lower() and suffix[0] == "." for suffix in SUFFIXES)
-    assert {".jpg", ".png", ".webp", ".heic"} <= SUFFIXES
+    assert {".jpg", ".png", ".webp", ".heic"} <= set(SUFFIXES)
     assert sources._is_image_name("IMG.JPG")
     assert not sources._is_image_name(".jpg")
 

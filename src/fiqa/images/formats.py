@@ -20,6 +20,13 @@ _TGA_NAMES = (".tga", ".icb", ".vda", ".vst")
 _TGA_FOOTER = b"TRUEVISION-XFILE.\0"
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 
+# A file in a folder is an image if its name ends so. heic is among them without its extra too: better a row
+# that says so than a photo that is left out in silence.
+SUFFIXES = (
+    *(".jpg", ".png", ".jpeg", ".bmp", ".webp", ".jpe", ".jfif", ".tif", ".tiff", ".gif", ".jp2"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".heif", ".tga"),
+)
+
 HEAD = 64  # bytes that tell the format
 _SMALL_BYTES, _SMALL_PIXELS = 1_000_000, 16_000_000  # of a file that any of _QUICK_IF_SMALL gets done with
 _QUICK_IF_SMALL = ("GIF", "BMP", "DIB", "PPM", "TGA", "WEBP")

@@ -61,8 +61,8 @@ def overlay(
     crop: ImageArray,
     patch_map: FloatArray,
     *,
-    vmin: float,
-    vmax: float,
+    vmin: float | None = None,
+    vmax: float | None = None,
     label: str | None = None,
     size: int = 448,
     opacity: float = 0.55,
@@ -72,8 +72,9 @@ def overlay(
     Args:
         crop: (112, 112, 3) uint8 RGB, the face as the network saw it; any size will do.
         patch_map: (h, w) float32, higher = better; each value is drawn as the flat square of its patch.
-        vmin: the value at the dark end of the colour scale.
-        vmax: the value at the pale end; take both from :func:`colour_range` to compare several pictures.
+        vmin: the value at the dark end of the colour scale; None: the least of the map.
+        vmax: the value at the pale end; None: the greatest of the map. To compare several pictures, take both
+            from :func:`colour_range`.
         label: text below the face, usually the method and its number.
         size: side of the face in the picture, in pixels.
         opacity: of the map over the face, from 0 (only the face) to 1 (only the map).
@@ -87,6 +88,8 @@ def overlay(
     values = np.asarray(patch_map, dtype=np.float64)
     if values.ndim != 2 or not values.size or not np.isfinite(values).all():
         raise UsageError(f"patch_map must be (h, w) of finite numbers, but got shape {values.shape}")
+    vmin = float(values.min()) if vmin is None else vmin
+    vmax = float(values.max()) if vmax is None else vmax
     if not (math.isfinite(vmin) and math.isfinite(vmax) and vmin <= vmax):
         raise UsageError(f"the colour scale must rise from vmin to vmax, but got {vmin} to {vmax}")
     if size < 32 or not 0 <= opacity <= 1:

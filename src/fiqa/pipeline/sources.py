@@ -9,10 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from ..errors import DataError, UsageError
-
-# heic without its extra can't be read: better a row that says so than a photo that is left out in silence
-_FORMATS = "jpg jpeg jpe jfif png webp bmp tif tiff gif jp2 ppm pgm pbm pnm avif heic heif tga"
-SUFFIXES = frozenset(f".{name}" for name in _FORMATS.split())
+from ..images.formats import SUFFIXES
 
 
 class Images(list[str]):

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from ... import specs
 from ...errors import DataError
-
-IMAGE_SUFFIXES = (".jpg", ".png", ".jpeg", ".bmp", ".webp")
+from ...images.formats import SUFFIXES
 
 
 def existing(path: Path, expected: str) -> Path:
@@ -71,8 +70,8 @@ def find_image(root: Path, name: str) -> Path | None:
     stem = root / name
     if Path(name).is_absolute() or ".." in Path(name).parts or not Path(name).name:
         return None
-    candidates = [stem] if stem.suffix.lower() in IMAGE_SUFFIXES else []
-    for suffix in IMAGE_SUFFIXES:
+    candidates = [stem] if stem.suffix.lower() in SUFFIXES else []
+    for suffix in SUFFIXES:
         candidates += [stem.with_name(stem.name + suffix), stem.with_suffix(suffix)]
     try:
         return next((path for path in candidates if path.is_file()), None)
@@ -85,7 +84,7 @@ def images_below(root: Path) -> list[Path]:
     return sorted(
         path
         for path in root.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
     )
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError, UsageError, unknown
-from ...types import FloatArray, ImageArray
-from .types import Preprocess, check_crops
+from ...types import FloatArray, ImageArray, check_crops
+from .types import Preprocess
 
 _FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 

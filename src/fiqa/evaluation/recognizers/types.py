@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...errors import UsageError, unknown
-from ...types import FloatArray, ImageArray
+from ...types import FloatArray, ImageArray, check_crops
 
 
 class Recognizer(Protocol):
@@ -69,12 +68,3 @@ def preprocess_named(name: str, channels: str = "rgb") -> Preprocess:
     if name not in PREPROCESS:
         raise unknown("preprocessing", name, PREPROCESS)
     return Preprocess(PREPROCESS[name].mean, PREPROCESS[name].std, channels)
-
-
-def check_crops(crops: NDArray[Any]) -> ImageArray:
-    """The crops themselves, if they are (B, 112, 112, 3) uint8; else a UsageError."""
-    if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (112, 112, 3):
-        raise UsageError(
-            f"crops must be (B, 112, 112, 3) uint8 RGB, but got {crops.dtype} {crops.shape}: align them first"
-        )
-    return crops
