@@ -162,6 +162,11 @@ class Scorer:
         return self._plan.calibration
 
     @property
+    def embedding(self) -> bool:
+        """Whether each result holds the recognition embedding."""
+        return self._plan.embedding
+
+    @property
     def engine(self) -> str:
         """The engine in use and its precision, for example ``"openvino fp32"``."""
         return f"{self._engine.name} {self._engine.precision}"

@@ -65,10 +65,15 @@ def printable(text: str) -> str:
 
 
 def make_scorer(
-    *, timeout: float = 30.0, max_file_size: int = 200, tolerant: bool = False, **settings: Any
+    *,
+    timeout: float = 30.0,
+    max_file_size: int = 200,
+    max_pixels: int | None = None,
+    tolerant: bool = False,
+    **settings: Any,
 ) -> Scorer:
     """A scorer; ``landmarks``, ``min_face``, ``max_side`` say where its faces come from, None: not given."""
-    from ..images import Limits
+    from ..images import MAX_PIXELS, Limits
     from ..scorer import Scorer
 
     landmarks, detector = settings.pop("landmarks", None), settings.get("detector")
@@ -87,7 +92,12 @@ def make_scorer(
         if detector:
             _refuse(sizes, "--detector takes its own options, as in mtcnn:min_face=40")
         settings["detector"] = default_detector(**sizes)
-    limits = Limits(timeout=timeout, max_bytes=max_file_size * 1_000_000, tolerant=tolerant)
+    limits = Limits(
+        timeout=timeout,
+        max_bytes=max_file_size * 1_000_000,
+        max_pixels=max_pixels or MAX_PIXELS,
+        tolerant=tolerant,
+    )
     return Scorer(limits=limits, **settings)
 
 

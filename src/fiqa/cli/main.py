@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..errors import FiqaError
-from . import calibrate, datasets, evaluate, explain, models, process, score, validate
+from . import calibrate, datasets, evaluate, explain, models, process, score, serve, validate
 from .common import FAILED, INTERRUPTED, OK, WRONG_USE, say
 
 # The one place where commands are registered, in the order of the help.
@@ -22,6 +22,7 @@ COMMANDS = (
     score.score,
     explain.explain,
     explain.demo,
+    serve.serve,
     models.methods,
     models.models,
     models.export,

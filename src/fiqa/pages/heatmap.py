@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -159,6 +159,40 @@ def sheet(
             x += width + gap
         y += heights[r] + gap
     return out
+
+
+def portrait(crop: ImageArray, maps: Mapping[str, FloatArray], *, size: int = 336) -> Image.Image:
+    """A face, and beside it under each of its patch maps, with their names; each has its own colour scale.
+
+    Args:
+        crop: (112, 112, 3) uint8 RGB.
+        maps: name → (h, w) float32.
+        size: side of the face in each picture, in pixels.
+    """
+    plain = Image.fromarray(crop).resize((size, size), Image.Resampling.BICUBIC)
+    under = []
+    for one in maps.values():
+        low, high = colour_range([one])
+        under.append(overlay(crop, one, vmin=low, vmax=high, size=size))
+    return sheet([[plain, *under]], columns=["", *maps])
+
+
+def notice(text: str, *, width: int = 448) -> Image.Image:
+    """A text as a picture, where there is no face to draw."""
+    font = ImageFont.load_default(16)
+    words, lines = "".join(c if c.isprintable() else "?" for c in text).split(), [""]
+    for word in words:
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) <= width - 16:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    line = _height(font) + 4
+    picture = Image.new("RGB", (width, line * len(lines) + 16), _PAPER)
+    draw = ImageDraw.Draw(picture)
+    for number, said in enumerate(lines):
+        draw.text((8, 8 + number * line), _fitted(said, font, width - 16), fill=_TEXT, font=font)
+    return picture
 
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
