@@ -336,11 +336,16 @@ class Scorer:
             threads=self.threads,
         )
         for quality in stream.run(images):
-            if quality.status == "no_face" and self.policy is not None:
-                quality = replace(quality, reasons=(no_face(self.policy),))
+            quality = self.explain_no_face(quality)
             yield replace(quality, **left_out) if left_out else quality
 
-    def locate(self, image: Any, *, all_faces: bool = False) -> list[Located]:
+    def explain_no_face(self, quality: Quality) -> Quality:
+        """The quality with its reason, if it is of a photo without a face and reasons are asked for."""
+        if quality.status != "no_face" or self.policy is None:
+            return quality
+        return replace(quality, reasons=(no_face(self.policy),))
+
+    def locate(self, image: Any, *, all_faces: bool = False, reasons: bool = True) -> list[Located]:
         """The largest face of an image, or all of them, each with its crop; [] if none was found.
 
         This and :meth:`qualities` are what :meth:`stream` is made of, for those who schedule it themselves.
@@ -348,6 +353,7 @@ class Scorer:
         Args:
             image: what :meth:`stream` takes.
             all_faces: every face, largest first, rather than the largest.
+            reasons: of a scorer that gives reasons: whether to look for them here.
 
         Raises:
             ImageError: the image can't be used.
@@ -366,7 +372,7 @@ class Scorer:
             is_crop = picture.scale == 1 and picture.pixels.shape == CROP_SHAPE
             if self.align == "none" or (self.align == "auto" and is_crop):
                 crop = whole_as_crop(picture.pixels)
-                return [Located(None, crop, remark, self._diagnose(None, None, crop))]
+                return [Located(None, crop, remark, self._diagnose(None, None, crop) if reasons else None)]
             faces = self.source.faces(picture.pixels, path_of(image))
         wanted = faces if all_faces else faces[:1]
         true = [face.scaled(1 / picture.scale) for face in wanted]
@@ -376,7 +382,8 @@ class Scorer:
         found = []
         for face, seen in zip(true, wanted, strict=True):
             crop = align(picture.pixels, seen.landmarks)
-            found.append(Located(face, crop, remark, self._diagnose(photo, face, crop)))
+            diagnosis = self._diagnose(photo, face, crop) if reasons else None
+            found.append(Located(face, crop, remark, diagnosis))
         return found
 
     def _check_in_hand(self, faces: Any) -> None:

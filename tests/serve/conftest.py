@@ -25,7 +25,7 @@ STARTED = re.compile(r"fiqa: serving at (https?)://(.+):(\d+)\n")
 @pytest.fixture(scope="session")
 def scorer() -> Scorer:
     limits = Limits(max_pixels=40_000_000, max_bytes=20_000_000)
-    return Scorer(engine="onnxruntime", threads=1, limits=limits)
+    return Scorer(engine="onnxruntime", threads=1, limits=limits, reasons=True)
 
 
 @pytest.fixture(scope="session")

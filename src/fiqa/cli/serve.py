@@ -103,7 +103,7 @@ def serve(
         model=model, methods=method, engine=engine, align=align, threads=threads, precision=precision,
         heads=heads, profile=profile, budget=budget, detector=detector, rotate=rotate, min_face=min_face,
         max_side=max_side, timeout=timeout, max_file_size=max_file_size, max_pixels=max_pixels * 1_000_000,
-        tolerant=tolerant, embedding=embeddings,
+        tolerant=tolerant, embedding=embeddings, reasons=True,
     )  # fmt: skip
     app = make_app(scorer, settings)
     if listener is None:

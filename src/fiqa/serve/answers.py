@@ -23,6 +23,26 @@ class FaceAnswer(BaseModel):
     )
 
 
+class ReasonAnswer(BaseModel):
+    """Why a face may be less useful than it could be, and what to do about it."""
+
+    code: str = Field(description="for programs; docs/reasons.md lists all")
+    value: float | None = Field(description="what was measured; null for a reason that is no number")
+    limit: float | None = Field(description="the limit that it missed")
+    unit: str = Field(description="what value and limit count")
+    component: str | None = Field(description="of ISO/IEC 29794-5, if it is one")
+    advice: str = Field(description="one imperative sentence for a person")
+
+
+class MeasuredAnswer(BaseModel):
+    """One number that the reasons were drawn from; it is no part of the score."""
+
+    value: float
+    unit: str
+    component: str | None = Field(description="of ISO/IEC 29794-5, if it is one")
+    scalar: int | None = Field(description="the component's value from 0 to 100, higher = better")
+
+
 class QualityAnswer(BaseModel):
     """The quality of one face, or why there is none."""
 
@@ -39,6 +59,13 @@ class QualityAnswer(BaseModel):
     maps: dict[str, list[list[float]]] | None = Field(
         default=None, description="patch maps as rows of columns, higher = more useful; with maps=true"
     )
+    reasons: list[ReasonAnswer] | None = Field(
+        default=None,
+        description="the most likely cause first; with reasons=true. They never change the score",
+    )
+    measures: dict[str, MeasuredAnswer] | None = Field(
+        default=None, description="what the reasons were drawn from; with reasons=true"
+    )
     embedding: list[float] | None = Field(
         default=None, description="the recognition embedding, where this server gives it out"
     )
@@ -53,11 +80,10 @@ class ScoreAnswer(BaseModel):
 class GateAnswer(BaseModel):
     """A gate on the scale from 0 to 100."""
 
-    at: str
+    rule: str = Field(description="as it was read, in its shortest form")
     score: float = Field(ge=0, le=100, description="the least score that is accepted")
-    raw: float | None = Field(description="the same on the method's own scale; null for a plain score")
-    low: float | None = Field(description="95 % interval of raw, over subjects")
-    high: float | None = Field(description="95 % interval of raw, over subjects")
+    low: float | None = Field(description="95 % interval of score, over subjects; null for a plain score")
+    high: float | None = Field(description="95 % interval of score, over subjects; null for a plain score")
     discarded: float | None = Field(description="share of the reference images that it refuses")
 
 
@@ -147,6 +173,7 @@ def as_answer(
     name: str | None,
     methods: Collection[str],
     maps: bool,
+    reasons: bool,
     embedding: bool,
 ) -> dict[str, Any]:
     """A quality as the values of a :class:`QualityAnswer`.
@@ -157,10 +184,13 @@ def as_answer(
         name: of that image.
         methods: specs whose numbers and maps are given.
         maps: with the patch maps.
+        reasons: with the reasons, and what they were drawn from.
         embedding: with the embedding, if the quality has one.
     """
     values = {"image": image, "name": name, **quality.to_dict()}
     del values["path"]
+    if not reasons:
+        del values["reasons"], values["measures"]
     for field in ("raw", "used"):
         values[field] = {spec: value for spec, value in values[field].items() if spec in methods}
     if maps:

@@ -90,7 +90,7 @@ def _document(app: FastAPI, service: Service) -> dict[str, Any]:
             "at": {
                 "anyOf": [
                     {"type": "number", "minimum": 0, "maximum": 100},
-                    {"enum": list(calibration.gates) if calibration else []},
+                    {"enum": [one.rule for one in calibration.thresholds] if calibration else []},
                 ]
             },
         }

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from ..scorer import Scorer
 from ..stream import Entry, Located, entry_of, judge_batch
@@ -57,7 +58,7 @@ class Batcher:
         self._ready: deque[_Work] = deque()
         self._in_flight = 0
         self._closing = self._closed = False
-        self._pool = ThreadPoolExecutor(scorer.threads, thread_name_prefix="fiqa-decode")
+        self._pool = ThreadPoolExecutor(scorer.threads, thread_name_prefix="fiqa-serve")
         self._engine = threading.Thread(target=self._run, name="fiqa-engine", daemon=True)
 
     def start(self) -> None:
@@ -77,7 +78,9 @@ class Batcher:
         """Whether it takes images."""
         return self._engine.is_alive() and not self._closing
 
-    def images(self, images: Sequence[bytes], *, all_faces: bool = False) -> list[Answer]:
+    def images(
+        self, images: Sequence[bytes], *, all_faces: bool = False, reasons: bool = False
+    ) -> list[Answer]:
         """Accept encoded images, all or none.
 
         Raises:
@@ -85,7 +88,7 @@ class Batcher:
         """
         works = self._accept([1] * len(images))
         for work, image in zip(works, images, strict=True):
-            self._pool.submit(self._locate, work, image, all_faces)
+            self._pool.submit(self._locate, work, image, all_faces, reasons)
         return [work.answer for work in works]
 
     def crops(self, crops: ImageArray) -> Answer:
@@ -134,7 +137,7 @@ class Batcher:
         if error is not None:
             work.answer.set_exception(error)
             return
-        qualities = work.entry.results()
+        qualities = [self._scorer.explain_no_face(one) for one in work.entry.results()]
         self._metrics.answered(qualities)
         work.answer.set_result(qualities)
 
@@ -145,14 +148,15 @@ class Batcher:
 
     # ------------------------------------------------------------ threads
 
-    def _locate(self, work: _Work, image: bytes, all_faces: bool) -> None:
+    def _locate(self, work: _Work, image: bytes, all_faces: bool, reasons: bool) -> None:
         """In the pool: decode one image and find its faces, unless nobody waits for it any more."""
         work.ends_to_wait()
         if work.answer.cancelled():
             self._finish(work)
             return
         try:
-            work.entry = entry_of(image, lambda one: self._scorer.locate(one, all_faces=all_faces))
+            locate = partial(self._scorer.locate, all_faces=all_faces, reasons=reasons)
+            work.entry = entry_of(image, locate)
         except Exception as error:
             log.exception("an image could not be located")
             self._finish(work, error)

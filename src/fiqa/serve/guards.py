@@ -9,6 +9,7 @@ import asyncio
 import re
 import time
 import uuid
+from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
@@ -22,6 +23,7 @@ from .settings import Settings
 
 HEALTH = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready")
 """Routes that need no key, since what probes them has none."""
+_PATIENCE, _IGNORED = 5.0, 100_000_000  # seconds and bytes of a body that is thrown away
 _GONE = 499  # the client has gone before its answer: nginx's number, which nobody is sent
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -94,7 +96,7 @@ class Gatekeeper:
                 "this server wants a key: send 'Authorization: Bearer KEY' or 'X-API-Key: KEY'",
                 {"www-authenticate": "Bearer"},
             )
-            await answer(scope, problem)(scope, receive, send)
+            await _refuse(problem, scope, receive, send)
             return
         await self._app(scope, receive, send)
 
@@ -119,9 +121,8 @@ class Reader:
             return
         try:
             body = await self._read_in_time(headers, receive)
-        except Problem as problem:  # what is left of the body stays unread, so the connection ends here
-            problem.headers = {**(problem.headers or {}), "connection": "close"}
-            await answer(scope, problem)(scope, receive, send)
+        except Problem as problem:
+            await _refuse(problem, scope, receive, send)
             return
         try:
             await self._app(scope, _replay(body, receive), send)
@@ -165,6 +166,24 @@ class Reader:
         return Problem(
             413, f"a body may have at most {self._settings.max_bytes} bytes, but this one has more"
         )
+
+
+async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer without the body; the connection ends with it.
+
+    A client that is still sending would meet a closed connection and never read the answer, so it is listened
+    to for a little while; one that asked first (``Expect: 100-continue``) has not begun.
+    """
+    if "expect" not in Headers(scope=scope) and problem.status != 408:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                n_bytes, more = 0, True
+                while more and n_bytes < _IGNORED:
+                    message = await receive()
+                    n_bytes += len(message.get("body", b""))
+                    more = message.get("more_body", False)
+    problem.headers = {**(problem.headers or {}), "connection": "close"}
+    await answer(scope, problem)(scope, receive, send)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from .. import __version__
+from ..calibration import read_gate
 from ..errors import UsageError, unknown
 from ..measures import CROP_MEASURES
 from ..methods import METHODS
@@ -17,7 +18,7 @@ from ..pages import notice, portrait
 from ..specs import split
 from ..types import Quality
 from . import answers
-from .bodies import OPENAPI_BODY, Upload, read_image, read_images
+from .bodies import OPENAPI_BODY, read_image, read_images
 from .metrics import CONTENT_TYPE
 from .problems import Problem, busy
 from .service import Service, service_of
@@ -32,6 +33,7 @@ _PICTURE: dict[str, Any] = {
 }
 _AllFaces = Annotated[bool, Query(description="Every face, largest first, rather than the largest.")]
 _Maps = Annotated[bool, Query(description="With the patch maps.")]
+_Reasons = Annotated[bool, Query(description="With why a face may be less useful, and what to do about it.")]
 _Method = Annotated[
     list[str] | None,
     Query(description="A method whose numbers are given; repeatable, all by default. See /v1/methods."),
@@ -52,14 +54,16 @@ _posted = _errors(400, 408, 413, 415, 503)
 
 @router.post("/v1/score", response_model=answers.ScoreAnswer, responses=_posted, openapi_extra=_IMAGE)
 async def score(
-    request: Request, all_faces: _AllFaces = False, method: _Method = None, maps: _Maps = False
+    request: Request,
+    all_faces: _AllFaces = False,
+    method: _Method = None,
+    maps: _Maps = False,
+    reasons: _Reasons = False,
 ) -> Response:
     """The quality of the largest face of each image, or of every face."""
     service = service_of(request)
-    methods = _methods(service, method)
-    uploads = await read_images(request, service.settings)
-    found = await service.judge_images(request, [one.data for one in uploads], all_faces=all_faces)
-    results = _results(service, uploads, found, methods=methods, maps=maps)
+    wanted = _Wanted(_methods(service, method), maps=maps, reasons=_reasons(service, reasons))
+    results = await _results(service, request, wanted, all_faces)
     return JSONResponse({"results": [values for values, _ in results]})
 
 
@@ -94,26 +98,32 @@ async def explain(request: Request, method: _Method = None) -> Response:
 
 @router.post("/v1/gate", response_model=answers.GatedAnswer, responses=_posted, openapi_extra=_IMAGE)
 async def gate(
-    request: Request, at: _At, all_faces: _AllFaces = False, method: _Method = None, maps: _Maps = False
+    request: Request,
+    at: _At,
+    all_faces: _AllFaces = False,
+    method: _Method = None,
+    maps: _Maps = False,
+    reasons: _Reasons = False,
 ) -> Response:
     """Whether each face passes a gate; one without a score does not."""
     service = service_of(request)
-    methods = _methods(service, method)
+    wanted = _Wanted(_methods(service, method), maps=maps, reasons=_reasons(service, reasons))
     if (calibration := service.scorer.calibration) is None:
-        raise Problem(
-            422, "this model has no calibration, so it has no gates: start the server with --profile"
-        )
+        raise Problem(422, "this model has no calibration, so no gates: start the server with --profile")
     try:
-        held = calibration.gate(at)
+        held = read_gate(at, calibration)
     except UsageError as error:
         raise Problem(422, str(error)) from error
-    uploads = await read_images(request, service.settings)
-    found = await service.judge_images(request, [one.data for one in uploads], all_faces=all_faces)
-    results = _results(service, uploads, found, methods=methods, maps=maps)
-    known = {name: getattr(held.threshold, name, None) for name in ("raw", "low", "high", "discarded")}
+    results = await _results(service, request, wanted, all_faces)
     return JSONResponse(
         {
-            "gate": {"at": held.at, "score": held.score, **known},
+            "gate": {
+                "rule": held.rule,
+                "score": held.score,
+                "low": held.low,
+                "high": held.high,
+                "discarded": None if held.threshold is None else held.threshold.discarded,
+            },
             "results": [{**values, "accepted": held.accepts(quality)} for values, quality in results],
         }
     )
@@ -154,7 +164,7 @@ async def model(request: Request) -> Response:
             "methods": list(scorer.specs),
             "scored_by": scorer.scored_by,
             "meaning": calibration.meaning if calibration else None,
-            "gates": list(calibration.gates) if calibration else [],
+            "gates": [one.rule for one in calibration.thresholds] if calibration else [],
             "embedding": card.embedding if settings.embeddings else 0,
             "source": card.source,
             "licence": card.licence,
@@ -200,13 +210,35 @@ def _methods(service: Service, asked: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(asked or known)
 
 
-def _results(
-    service: Service, uploads: Sequence[Upload], found: Sequence[Sequence[Quality]], **given: Any
+def _reasons(service: Service, asked: bool) -> bool:
+    if asked and service.scorer.policy is None:
+        raise Problem(422, "this server gives no reasons: its scorer must be made with reasons=True")
+    return asked
+
+
+class _Wanted(NamedTuple):
+    """What rows hold beside the score."""
+
+    methods: tuple[str, ...]
+    maps: bool
+    reasons: bool
+
+
+async def _results(
+    service: Service, request: Request, wanted: _Wanted, all_faces: bool
 ) -> list[tuple[dict[str, Any], Quality]]:
     """A row per face, in the order of the images, with the quality that it was made of."""
-    given["embedding"] = service.settings.embeddings
+    uploads = await read_images(request, service.settings)
+    images = [upload.data for upload in uploads]
+    found = await service.judge_images(request, images, all_faces=all_faces, reasons=wanted.reasons)
+    embedding = service.settings.embeddings
     return [
-        (answers.as_answer(quality, image=number, name=upload.name, **given), quality)
+        (
+            answers.as_answer(
+                quality, image=number, name=upload.name, embedding=embedding, **wanted._asdict()
+            ),
+            quality,
+        )
         for number, (upload, qualities) in enumerate(zip(uploads, found, strict=True))
         for quality in qualities
     ]

@@ -40,7 +40,12 @@ class Service:
         return self.scorer.limits or Limits()
 
     async def judge_images(
-        self, request: Request, images: Sequence[bytes], *, all_faces: bool = False
+        self,
+        request: Request,
+        images: Sequence[bytes],
+        *,
+        all_faces: bool = False,
+        reasons: bool = False,
     ) -> list[list[Quality]]:
         """Qualities per encoded image, for as long as the client waits.
 
@@ -48,7 +53,8 @@ class Service:
             Problem: 503, too much is in flight.
             ClientDisconnect: the client has gone.
         """
-        return await _answered(request, self.batcher.images(images, all_faces=all_faces))
+        answers = self.batcher.images(images, all_faces=all_faces, reasons=reasons)
+        return await _answered(request, answers)
 
     async def draw(self, make: Callable[[], bytes]) -> bytes:
         """What ``make`` gives, made in a thread; as many at a time as may be in flight.
