@@ -50,8 +50,8 @@ def test_a_run_that_goes_on_reads_truncated_jpegs_where_that_is_new(suffix: str,
     to = (tmp_path / "cut.jpg", tmp_path / "whole.jpg", *WHOLE, "-o", tmp_path / f"scores{suffix}")
     fiqa("score", *to, expect=3)
     done = fiqa("score", *to, "--resume", "--tolerant")
-    assert "1 of 2 images are done" in done.stderr
-    assert "1 images were not scored and are tried again" in done.stderr
+    assert b"1 of 2 images are done" in done.stderr
+    assert b"1 images were not scored and are tried again" in done.stderr
     refused = fiqa("score", *to, "--resume", expect=2)  # what was read in part would not be read now
     assert "was written with tolerant True, not False" in message(refused)
 

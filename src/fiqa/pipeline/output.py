@@ -144,7 +144,7 @@ class Output:
             return AGAIN  # a table from elsewhere: its columns are checked, and no more is known
         except (ValueError, AttributeError, RecursionError) as error:
             raise DataError(f"{str(self._facts_path)!r} is damaged: {error}") from error
-        again = AGAIN
+        again: tuple[str, ...] = AGAIN
         for name, value in facts.get("decides", {}).items():
             if name == "tolerant" and value and before.get(name) is False:
                 again = (*AGAIN, "unreadable")  # the other rows stay right: more is read, and no other way
