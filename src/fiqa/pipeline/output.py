@@ -160,7 +160,7 @@ class Output:
         temporary = Path(f"{self.path}.part")  # a kill must not leave half a journal beside the whole table
         with open(temporary, "w", encoding="utf-8", newline="") as file:
             sink = JsonlSink(file, self.columns)
-            for values in read_parquet(self.path, self.columns):
+            for values in read_parquet(self.path):
                 sink.write(values)
         temporary.replace(self._journal)
 

@@ -7,7 +7,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -90,15 +90,14 @@ def write_parquet(path: Path, rows: Iterable[Row], columns: Sequence[Column]) ->
     temporary.replace(path)
 
 
-def read_parquet(path: Path, columns: Sequence[Column]) -> Iterable[Row]:
+def read_parquet(path: Path) -> Iterator[Row]:
     """The rows of a Parquet file, a batch held at a time."""
     import pyarrow.parquet as pq
 
-    texts = [column.name for column in columns if column.kind == "text"]
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches():
             for values in batch.to_pylist():
-                yield values | {name: _from_utf8(values[name]) for name in texts}
+                yield {name: _from_utf8(one) if isinstance(one, str) else one for name, one in values.items()}
 
 
 def parquet_names(path: Path) -> list[str]:
@@ -132,5 +131,5 @@ def _to_utf8(text: str | None) -> str | None:
     return None if text is None else os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
-def _from_utf8(text: str | None) -> str | None:
-    return text and re.sub(r"\\x([89a-f][0-9a-f])", lambda match: chr(0xDC00 + int(match[1], 16)), text)
+def _from_utf8(text: str) -> str:
+    return re.sub(r"\\x([89a-f][0-9a-f])", lambda match: chr(0xDC00 + int(match[1], 16)), text)
