@@ -241,10 +241,10 @@ class Gate:
 
     def __str__(self) -> str:
         if self.threshold is None:
-            return f"{self.rule} passes"
+            return f"a score from {self.rule} passes"
         return (
-            f"{self.score:.2f} passes ({self.rule}; 95 % interval {self.low:.2f} to {self.high:.2f} over "
-            f"subjects; refuses {self.threshold.discarded:.1%} of the reference images)"
+            f"a score from {self.score:.2f} passes ({self.rule}; 95 % interval {self.low:.2f} to "
+            f"{self.high:.2f} over subjects; refuses {self.threshold.discarded:.1%} of the reference images)"
         )
 
     def accepts(self, quality: Quality) -> bool:

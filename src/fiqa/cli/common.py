@@ -14,7 +14,7 @@ from ..errors import UsageError
 if TYPE_CHECKING:
     from ..scorer import Scorer
 
-OK, WRONG_USE, SOME_NOT_SCORED, FAILED, INTERRUPTED = 0, 2, 3, 1, 130
+OK, WRONG_USE, SOME_NOT_SCORED, NOT_ACCEPTED, FAILED, INTERRUPTED = 0, 2, 3, 4, 1, 130
 
 
 # typer reads these annotations at run time
@@ -30,6 +30,7 @@ Threads = Annotated[int | None, typer.Option(min=1, help="Processors to use. [de
 Heads = Annotated[int | None, typer.Option(min=1, help="Attention heads of a checkpoint that is no preset.")]
 Align = Annotated[str, typer.Option(help="auto, none or detect.")]
 Landmarks = Annotated[Path | None, typer.Option(help="CSV path,x1,y1,…,x5,y5 to use in place of a detector.")]
+AllFaces = Annotated[bool, typer.Option("--all-faces", help="Every face, not just the largest.")]
 Rotate = Annotated[str, typer.Option(help="none, or auto: also find faces turned by 90°, 180° or 270°.")]
 Detector = Annotated[
     str | None, typer.Option(help="Source of faces, NAME[:option=value,…]; see 'fiqa methods'.")
@@ -44,6 +45,9 @@ MaxSide = Annotated[
 ]
 Reasons = Annotated[
     bool, typer.Option("--reasons", help="Also say why a face may be less useful, and what to do about it.")
+]
+ProfileFile = Annotated[
+    Path | None, typer.Option("--profile", help="Calibration profile for the 0–100 score.")
 ]
 Budget = Annotated[str | None, typer.Option(help="Limit a face's pass: 50%, 3GFLOPs or 20ms.")]
 Timeout = Annotated[float, typer.Option(help="Seconds after which one image is given up.")]

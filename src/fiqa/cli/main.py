@@ -14,12 +14,15 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..errors import FiqaError
-from . import calibrate, datasets, evaluate, explain, models, process, score, serve, validate
+from . import calibrate, datasets, evaluate, explain, models, process, score, select, serve, validate
 from .common import FAILED, INTERRUPTED, OK, WRONG_USE, say
 
 # The one place where commands are registered, in the order of the help.
 COMMANDS = (
     score.score,
+    select.gate,
+    select.sort,
+    select.rank,
     explain.explain,
     explain.demo,
     serve.serve,

@@ -21,7 +21,8 @@ class Watch:
     """Sees every result of a run: ``with Watch() as watch: … watch(quality, n_begun, n_images)``.
 
     On a terminal's stderr it shows a bar, the rate and the time left. At the end it says why the first
-    ``most`` bad images have no score, and counts: images, statuses, the rate, the median score.
+    ``most`` bad images have no score (0: the caller says it), and counts: images, statuses, the rate, the
+    median score.
     """
 
     def __init__(self, most: int = 10) -> None:
@@ -82,7 +83,7 @@ class Watch:
         for reason in self._reasons:
             say(reason)
         n_bad = self._statuses.total() - self._statuses["ok"]
-        if n_bad > len(self._reasons):
+        if self._most and n_bad > len(self._reasons):
             say(f"and {n_bad - len(self._reasons)} more, each with its status in the table")
         if self._n_images:
             seconds = time.perf_counter() - self._start

@@ -14,6 +14,7 @@ from . import process
 from .common import (
     SOME_NOT_SCORED,
     Align,
+    AllFaces,
     Budget,
     Detector,
     Engine,
@@ -25,6 +26,7 @@ from .common import (
     MinFace,
     Model,
     Precision,
+    ProfileFile,
     Reasons,
     Rotate,
     Threads,
@@ -38,6 +40,7 @@ from .progress import Watch
 from .tables import print_table
 
 if TYPE_CHECKING:
+    from ..calibration import Gate
     from ..scorer import Scorer
     from ..types import Quality
 
@@ -56,7 +59,11 @@ def score(
     save_crops: Annotated[
         Path | None, typer.Option("--save-crops", help="Folder for the aligned crop of every scored face.")
     ] = None,
-    all_faces: Annotated[bool, typer.Option("--all-faces", help="Every face, not just the largest.")] = False,
+    all_faces: AllFaces = False,
+    gate: Annotated[
+        str | None,
+        typer.Option(metavar="RULE", help="60, fnmr=1% or discard=10%: adds the column 'accepted'."),
+    ] = None,
     reasons: Reasons = False,
     budget: Budget = None,
     engine: Engine = "auto",
@@ -69,7 +76,7 @@ def score(
     rotate: Rotate = "none",
     min_face: MinFace = None,
     max_side: MaxSide = None,
-    profile: Annotated[Path | None, typer.Option(help="Calibration profile for the 0–100 score.")] = None,
+    profile: ProfileFile = None,
     timeout: Timeout = 30.0,
     max_file_size: MaxFileSize = 200,
     tolerant: Tolerant = False,
@@ -78,7 +85,7 @@ def score(
 
     Exit code 0: every input was scored; 3: some were not (each has its row and status); 2: wrong use.
     """
-    from ..pipeline import expand
+    from ..pipeline import expand, gate_of
 
     if output is None:
         _check_stdout(resume, save_crops)
@@ -90,7 +97,8 @@ def score(
         rotate=rotate, min_face=min_face, max_side=max_side, reasons=reasons,
     )  # fmt: skip
     announce(scorer, budget)
-    settings: dict[str, Any] = {"batch_size": batch_size, "all_faces": all_faces}
+    rule = gate_of(scorer, gate) if gate is not None else None
+    settings: dict[str, Any] = {"batch_size": batch_size, "all_faces": all_faces, "gate": rule}
     if output is None:
         n_not_ok = _print(scorer, found, **settings)
     else:
@@ -121,21 +129,22 @@ def _write(output: Path, scorer: Scorer, found: list[str], **settings: Any) -> i
         return score_to(output, scorer, found, progress=watch, remark=say, **settings).n_not_ok
 
 
-def _print(scorer: Scorer, found: list[str], *, batch_size: int, all_faces: bool) -> int:
+def _print(scorer: Scorer, found: list[str], *, batch_size: int, all_faces: bool, gate: Gate | None) -> int:
     from ..pipeline.run import open_all
 
     open_all(scorer, found, batch_size)
     with Watch() as watch:
         qualities = watch.each(scorer.stream(found, batch_size, all_faces=all_faces, keep=()), len(found))
-        return print_table(qualities, scorer) if sys.stdout.isatty() else _print_csv(qualities, scorer)
+        how = print_table if sys.stdout.isatty() else _print_csv
+        return how(qualities, scorer, gate)
 
 
-def _print_csv(qualities: Iterable[Quality], scorer: Scorer) -> int:
+def _print_csv(qualities: Iterable[Quality], scorer: Scorer, gate: Gate | None) -> int:
     from ..pipeline.rows import columns, row
     from ..pipeline.sinks import CsvSink
 
     sys.stdout.reconfigure(errors="surrogateescape", newline="")  # type: ignore[union-attr]
-    of, n_not_ok = columns(scorer.specs, reasons=scorer.policy is not None), 0
+    of, n_not_ok = columns(scorer.specs, reasons=scorer.policy is not None, gate=gate), 0
     table = CsvSink(sys.stdout, of)
     for quality in qualities:
         table.write(row(quality, of))

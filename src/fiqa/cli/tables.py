@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from .common import printable
 
 if TYPE_CHECKING:
-    from ..calibration import Calibration, Profile
+    from ..calibration import Calibration, Gate, Profile
     from ..scorer import Scorer
     from ..types import Quality
 
@@ -19,7 +19,7 @@ _LEAST_PATH = 12
 _REFUSED = 0.2  # red: what a gate refuses that lets 80 % of the reference images pass
 
 
-def print_table(qualities: Iterable[Quality], scorer: Scorer) -> int:
+def print_table(qualities: Iterable[Quality], scorer: Scorer, gate: Gate | None = None) -> int:
     """Print one line per face and return how many inputs were not scored.
 
     Green is a score at or above the profile's loosest FNMR gate, red one below its gate that discards about
@@ -33,12 +33,14 @@ def print_table(qualities: Iterable[Quality], scorer: Scorer) -> int:
     marks = Marks(scorer.calibration)
     scored_by = f"score by\n{scorer.scored_by}" if scorer.scored_by else "score"
     explains = scorer.policy is not None
-    header = ["path", "face", "status", scored_by, *scorer.specs, *(["reasons"] if explains else [])]
+    more = [*(["accepted"] if gate else []), *(["reasons"] if explains else [])]
+    header = ["path", "face", "status", scored_by, *scorer.specs, *more]
     rows, styles, failed = [], [], 0
     for quality in qualities:
         failed += not quality.ok
+        verdict = ["yes" if gate.accepts(quality) else "no"] if gate else []
         codes = [", ".join(reason.code for reason in quality.reasons)] if explains else []
-        rows.append([*_cells(quality, scorer.specs), *codes])
+        rows.append([*_cells(quality, scorer.specs), *verdict, *codes])
         styles.append(marks.style(quality.score) if quality.ok else "dim")
     console = Console()
     words = [[name.split("\n") for name in header], *([[cell] for cell in row] for row in rows)]
@@ -55,6 +57,29 @@ def print_table(qualities: Iterable[Quality], scorer: Scorer) -> int:
     if rows and marks.legend:
         console.print(marks.legend, style="dim", highlight=False)
     return failed
+
+
+def print_rows(names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Print rows under their names; numbers stand to the right, what is too long goes on below."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console()
+    found = list(rows)
+    numbers = [all(isinstance(values[name], int | float) for values in found) for name in names]
+    table = Table(box=None, header_style="bold", padding=(0, _GAP, 0, 0))
+    for name, number in zip(names, numbers, strict=True):
+        table.add_column(escape(name), justify="right" if number else "left", overflow="fold")
+    for values in found:
+        table.add_row(*(escape(_shown(values[name])) for name in names))
+    console.print(table)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return "" if value is None else printable(str(value))
 
 
 def print_gates(profile: Profile) -> None:

@@ -8,12 +8,31 @@ from .. import lazy
 
 if TYPE_CHECKING:
     from .output import Output
-    from .run import Run, score_to
+    from .run import Run, gate_of, score_to
+    from .selection import Sorting, rank, sort_files, undo_sort
     from .sources import expand
+    from .tables import ResultTable
 
-__all__ = ["Output", "Run", "expand", "score_to"]
+__all__ = [
+    "Output",
+    "ResultTable",
+    "Run",
+    "Sorting",
+    "expand",
+    "gate_of",
+    "rank",
+    "score_to",
+    "sort_files",
+    "undo_sort",
+]
 
 __getattr__, __dir__, _ = lazy.attach(
     __name__,
-    {"output": ["Output"], "run": ["Run", "score_to"], "sources": ["expand"]},
+    {
+        "output": ["Output"],
+        "run": ["Run", "gate_of", "score_to"],
+        "selection": ["Sorting", "rank", "sort_files", "undo_sort"],
+        "sources": ["expand"],
+        "tables": ["ResultTable"],
+    },
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ..calibration import Gate
 from ..errors import DataError, UsageError, require, unknown
 from .journal import AGAIN, Contents, Journal, check_columns
 from .lock import WriterLock
@@ -37,6 +38,7 @@ class Output:
         facts: what decided the numbers, JSON values; a resumed run must have the same under ``decides``.
         crops: whether there is a column with the names of saved crops.
         reasons: whether there are columns of what may be wrong with a face.
+        gate: what decides the column ``accepted``; without one there is none.
         resume: go on with an existing file; without it, an existing file is kept as ``PATH.bak``
             (``PATH.bak2`` and so on where there is one already). Rows of status ``failed`` are taken out, so
             that they are tried again; those of ``unreadable`` too where truncated JPEGs are read now and were
@@ -64,13 +66,14 @@ class Output:
         *,
         crops: bool = False,
         reasons: bool = False,
+        gate: Gate | None = None,
         resume: bool = False,
         several_rows: bool = False,
     ) -> None:
         self.path = Path(path)
         suffix = self.path.suffix.lower()
         check_place(self.path)
-        self.columns = columns(specs, crops=crops, reasons=reasons)
+        self.columns = columns(specs, crops=crops, reasons=reasons, gate=gate)
         self._parquet = suffix == ".parquet"
         self._journal = Path(f"{self.path}.part.jsonl") if self._parquet else self.path
         self._facts_path = Path(f"{self.path}.run.json")

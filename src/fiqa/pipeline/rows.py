@@ -7,41 +7,53 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from ..calibration import round_raw, round_score
+from ..calibration import Gate, round_raw, round_score
 from ..errors import UsageError
 from ..types import Face, Quality
 from .crops import crop_name
 
 Row = dict[str, Any]
-Kind = Literal["text", "whole", "number", "numbers", "points", "reasons", "measures"]
+Kind = Literal["text", "whole", "number", "truth", "numbers", "points", "reasons", "measures"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """One column of the result table.
+class Header:
+    """What a sink knows of a column.
 
     Attributes:
         name: its header.
-        kind: ``text``, ``whole`` (a whole number), ``number``, ``numbers`` (a list of them), ``points`` (a
-            list of x, y), ``reasons`` (a list of records, in CSV their codes) or ``measures`` (a list
-            of records).
-        of: quality → the value, JSON-safe; None where there is none.
+        kind: ``text``, ``whole`` (a whole number), ``number``, ``truth``, ``numbers`` (a list of them),
+            ``points`` (a list of x, y), ``reasons`` (a list of records, in CSV their codes) or ``measures``
+            (a list of records).
         in_csv: whether CSV has it too, beside JSON lines and Parquet.
     """
 
     name: str
     kind: Kind
-    of: Callable[[Quality], Any]
     in_csv: bool = True
 
 
-def columns(specs: Sequence[str], *, crops: bool = False, reasons: bool = False) -> tuple[Column, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column(Header):
+    """One column of the result table.
+
+    Attributes:
+        of: quality → the value, JSON-safe; None where there is none.
+    """
+
+    of: Callable[[Quality], Any]
+
+
+def columns(
+    specs: Sequence[str], *, crops: bool = False, reasons: bool = False, gate: Gate | None = None
+) -> tuple[Column, ...]:
     """The table's columns, in order; CSV leaves out the last, lists among them.
 
     Args:
         specs: the method specs, a column each.
         crops: whether crops are saved, so that a column states their names.
         reasons: whether there are columns of what may be wrong with a face.
+        gate: what decides the column ``accepted``; without one there is none.
 
     Raises:
         UsageError: a method has the name of another column.
@@ -57,6 +69,7 @@ def columns(specs: Sequence[str], *, crops: bool = False, reasons: bool = False)
         _of_face("eye_distance", "number", lambda face: _rounded(face.eye_distance, 2)),
         _of_face("rotation", "whole", lambda face: getattr(face, "rotation", 0)),
         Column(name="reason", kind="text", of=lambda quality: quality.reason),
+        *([Column(name="accepted", kind="truth", of=gate.accepts)] if gate is not None else ()),
         *(_REASONS if reasons else ()),
         *([Column(name="crop", kind="text", of=_crop)] if crops else ()),
         _of_face("box", "numbers", lambda face: [_rounded(side, 2) for side in face.box], in_csv=False),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ..calibration import Gate, read_gate
 from ..errors import MissingExtra, UsageError
 from ..scorer import Scorer
 from ..types import CROP_SIZE, Quality
@@ -48,6 +49,7 @@ def score_to(
     all_faces: bool = False,
     batch_size: int = 8,
     save_crops: str | os.PathLike[str] | None = None,
+    gate: str | Gate | None = None,
     decides: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     remark: Callable[[str], None] | None = None,
@@ -63,6 +65,8 @@ def score_to(
         all_faces: a row for every face, rather than for the largest.
         batch_size: faces per forward pass.
         save_crops: a folder for the aligned crops of all scored faces; column ``crop`` has their names.
+        gate: who is good enough, such as ``"60"`` or ``"fnmr=1%"`` (:func:`fiqa.calibration.read_gate`); adds
+            the column ``accepted``.
         decides: further settings that decide the numbers; a resumed run must have the same.
         progress: called for each row, once it is written.
         remark: called with a sentence on what becomes of a table that was there.
@@ -77,10 +81,12 @@ def score_to(
         raise UsageError(f"batch_size must be at least 1, but got {batch_size}")
     table = Path(path)
     check_place(table)
+    rule = gate_of(scorer, gate) if isinstance(gate, str) else gate
     images = _expanded(inputs)
     open_all(scorer, images, batch_size)
     crops = CropFolder(save_crops) if save_crops is not None else None
-    found = facts(scorer, all_faces=all_faces, decides=decides or {})
+    settled = dict(decides or {}) | ({} if rule is None else {"gate": str(rule)})
+    found = facts(scorer, all_faces=all_faces, decides=settled)
     say = remark or (lambda sentence: None)
     with Output(
         table,
@@ -88,6 +94,7 @@ def score_to(
         found,
         crops=crops is not None,
         reasons=scorer.policy is not None,
+        gate=rule,
         resume=resume,
         several_rows=all_faces,
     ) as output:
@@ -106,6 +113,20 @@ def score_to(
             if progress is not None:
                 progress(quality, n_begun, len(todo))
     return Run(path=table, n_images=len(images), n_before=len(images) - len(todo), n_not_ok=output.n_failed)
+
+
+def gate_of(scorer: Scorer, rule: str) -> Gate:
+    """What a rule such as ``60`` or ``fnmr=1%`` means for the scores of this scorer.
+
+    Raises:
+        UsageError: the text is none, or the scorer lacks the 0–100 score or the gate.
+    """
+    if scorer.calibration is None:
+        raise UsageError(
+            f"a gate needs a score from 0 to 100, and {scorer.card.name} has none for these methods: make a "
+            "profile with 'fiqa calibrate'"
+        )
+    return read_gate(rule, scorer.calibration)
 
 
 def open_all(scorer: Scorer, images: Iterable[str], batch_size: int) -> None:

@@ -13,8 +13,10 @@ from typing import Literal
 from ..calibration import Gate
 from ..errors import UsageError, unknown
 from .ledger import Ledger
+from .output import FORMATS, check_place
 from .placement import How, Placement
-from .rows import Row
+from .rows import Header, Row
+from .sinks import write_parquet
 from .tables import ResultTable
 
 Fate = Literal["accepted", "rejected", "failed", "missing"]
@@ -89,7 +91,7 @@ class Sorted:
         n_before: how many an earlier run had put in their place.
     """
 
-    fates: Counter[Fate] = field(default_factory=Counter)
+    fates: Counter[str] = field(default_factory=Counter)
     n_before: int = 0
 
 
@@ -119,7 +121,8 @@ def sort_files(
     with Ledger(ledger_path(sorting.table)) as ledger:
         base = Path(ledger.settings.get("base") or sorting.base())
         folders = {name: str(getattr(sorting, name)) for name in ("accepted", "rejected", "root")}
-        ledger.begin({"gate": str(sorting.gate), "how": how, **folders, "base": str(base)})
+        gate = {"rule": sorting.gate.rule, "score": sorting.gate.score}
+        ledger.begin({**gate, "how": how, **folders, "base": str(base)})
         for file, fate in sorting.fates(ledger.placed):
             done.fates[fate] += 1
             if str(file) in ledger.placed:
@@ -213,6 +216,48 @@ def rank(table: ResultTable, *, by: str = FOLDER, top: int = 3) -> tuple[list[Ra
         for place, (quality, _, values) in enumerate(sorted(group.best, reverse=True), 1)
     ]
     return found, [name for name, group in groups.items() if not group.n_images]
+
+
+def ranked_rows(found: Iterable[Ranked], table: ResultTable) -> tuple[list[Header], Iterator[Row]]:
+    """What :func:`rank` gave as a table: its columns and rows."""
+    headers = [
+        Header(name="group", kind="text"),
+        Header(name="place", kind="whole"),
+        Header(name="n_images", kind="whole"),
+        Header(name="path", kind="text"),
+        Header(name=table.quality_column, kind="number"),
+    ]
+    rows = (
+        {
+            "group": one.group,
+            "place": one.place,
+            "n_images": one.n_images,
+            "path": one.values["path"],
+            table.quality_column: one.quality,
+        }
+        for one in found
+    )
+    return headers, rows
+
+
+def write_ranked(found: Iterable[Ranked], table: ResultTable, path: Path) -> None:
+    """Write what :func:`rank` gave to .csv, .jsonl or .parquet.
+
+    Raises:
+        UsageError: another suffix, or a place that can't be written.
+        MissingExtra: Parquet without pyarrow.
+    """
+    check_place(path)
+    headers, rows = ranked_rows(found, table)
+    if path.suffix.lower() == ".parquet":
+        write_parquet(path, rows, headers)
+        return
+    temporary = Path(f"{path}.part")
+    with open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        sink = FORMATS[path.suffix.lower()](file, headers)
+        for values in rows:
+            sink.write(values)
+    temporary.replace(path)
 
 
 def grouping(table: ResultTable, by: str = FOLDER) -> Callable[[Row], str]:

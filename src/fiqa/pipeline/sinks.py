@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from .rows import Column, Row
+from .rows import Header, Row
 
 _RUNS = re.compile(r"'*[=+\-@\t\r]")  # how text begins that a spreadsheet takes for a formula
 _BATCH = 65536  # rows of Parquet that are held at a time
@@ -34,7 +34,7 @@ def unescaped(cell: str) -> str:
 class CsvSink:
     """RFC 4180 CSV with a header; absent values are empty, undecodable bytes of a path are kept."""
 
-    def __init__(self, file: TextIO, columns: Sequence[Column], *, write_header: bool = True) -> None:
+    def __init__(self, file: TextIO, columns: Sequence[Header], *, write_header: bool = True) -> None:
         self._file = file
         self._columns = [column for column in columns if column.in_csv]
         if write_header:
@@ -51,18 +51,20 @@ class CsvSink:
         self._file.flush()
 
 
-def _cell(value: Any, column: Column) -> Any:
+def _cell(value: Any, column: Header) -> Any:
     if value is None:
         return ""
     if column.kind == "reasons":
         return ";".join(reason["code"] for reason in value)
+    if column.kind == "truth":
+        return "true" if value else "false"
     return escaped(value) if column.kind == "text" else value
 
 
 class JsonlSink:
     """One JSON object a line; absent values are null."""
 
-    def __init__(self, file: TextIO, columns: Sequence[Column], *, write_header: bool = True) -> None:
+    def __init__(self, file: TextIO, columns: Sequence[Header], *, write_header: bool = True) -> None:
         self._file = file
         self._names = [column.name for column in columns]
 
@@ -73,7 +75,7 @@ class JsonlSink:
         self._file.flush()
 
 
-def write_parquet(path: Path, rows: Iterable[Row], columns: Sequence[Column]) -> None:
+def write_parquet(path: Path, rows: Iterable[Row], columns: Sequence[Header]) -> None:
     """Write a whole Parquet file, in one step: a kill leaves the file of before."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -107,7 +109,7 @@ def parquet_names(path: Path) -> list[str]:
     return list(pq.read_schema(path).names)
 
 
-def _schema(columns: Sequence[Column]) -> Any:
+def _schema(columns: Sequence[Header]) -> Any:
     import pyarrow as pa
 
     number, text = pa.float64(), pa.string()
@@ -118,6 +120,7 @@ def _schema(columns: Sequence[Column]) -> Any:
         "text": pa.string(),
         "whole": pa.int32(),
         "number": number,
+        "truth": pa.bool_(),
         "numbers": pa.list_(number),
         "points": pa.list_(pa.list_(number)),
         "reasons": pa.list_(pa.struct(reason)),
