@@ -68,7 +68,7 @@ def gate(
     rotate: Rotate = "none",
     profile: ProfileFile = None,
 ) -> None:
-    """Say of each face whether it is good enough, a line each: verdict, score, path and reason.
+    """Say of each face whether it is good enough, a line each: verdict, score, path, face and reason.
 
     Exit code 0: all faces pass; 4: one does not, or has no score; 2: wrong use.
     """
@@ -80,7 +80,7 @@ def gate(
     found = expand(images)
     scorer = make_scorer(
         model=model, methods=method, engine=engine, align=align, threads=threads, heads=heads,
-        profile=profile, landmarks=landmarks, detector=detector, rotate=rotate,
+        profile=profile, landmarks=landmarks, detector=detector, rotate=rotate, reasons=True,
     )  # fmt: skip
     announce(scorer, None)
     rule = gate_of(scorer, at)
@@ -101,7 +101,9 @@ def _verdict(quality: Quality, rule: Gate) -> str:
     verdict = "accepted" if passes else "rejected"
     score = "" if quality.score is None else f"{quality.score:.2f}"
     path = printable(quality.path or "")
-    why = printable(quality.reason) if passes or not quality.ok else f"below {rule.score:.2f}"
+    why = printable(quality.reason)
+    if quality.ok and not passes:
+        why = ": ".join([f"below {rule.score:.2f}", *(reason.advice for reason in quality.reasons[:1])])
     if not sys.stdout.isatty():
         return "\t".join((verdict, score, path, str(quality.face_index) if quality.ok else "", why))
     face = f" (face {quality.face_index})" if quality.face_index else ""
