@@ -31,6 +31,7 @@ class FakeScorer:
     specs = ("attn",)
     scored_by = "attn"
     calibration = CALIBRATION
+    policy = None
 
 
 def _quality(score: float, path: str) -> Quality:
