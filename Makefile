@@ -3,7 +3,7 @@ BIN := .venv/bin
 # what a wheel or its proof depends on
 PACKAGED := $(shell find src tools -type f -not -name '*.pyc') README.md LICENSE NOTICE
 
-.PHONY: demo test test-images package clean
+.PHONY: demo test test-fast test-images package clean
 
 demo: .venv/core.stamp  ## score the example photographs with the embedded model
 	$(BIN)/fiqa demo --output out/demo
@@ -14,6 +14,9 @@ test: .venv/dev.stamp package  ## lint, types and tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 --max-skips 20
+
+test-fast: .venv/dev.stamp  ## all tests but those of more than 5 s
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 -m 'not slow'
 
 package: .venv/package.stamp  ## wheel and sdist, the wheel tried in an environment of its own
 

@@ -136,3 +136,14 @@ def test_a_method_is_validated(run, people, tmp_path):
         *("-o", tmp_path, *FAST),
     )
     assert "evenness: Spearman" in done.stdout
+
+
+def test_the_page_on_guests_shows_these_very_files():
+    page = (GUESTS.parents[1] / "docs" / "guests.md").read_text(encoding="utf-8")
+    project = tomllib.loads((GUESTS / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for group, points in project["entry-points"].items():
+        name, place = next((name, place) for name, place in points.items() if name != "broken")
+        assert f'[project.entry-points."{group}"]\n{name} = "{place}"\n' in page
+        source = (GUESTS / f"{place.partition(':')[0]}.py").read_text(encoding="utf-8")
+        assert f"```python\n{source}```" in page
+        assert len(source.splitlines()) <= 30

@@ -18,7 +18,7 @@ detects = pytest.mark.skipif(importlib.util.find_spec("mtcnn") is None, reason="
 
 ONE = ("--engine", "onnxruntime", "--threads", "1")
 FAST = (*ONE, "-m", "attn:block=0", "-m", "vitnt:blocks=0,1,weighting=uniform")  # few blocks of any network
-N_MANY = int(os.environ.get("FIQA_TEST_IMAGES", "200"))  # 2000: the full check of --resume
+N_MANY = int(os.environ.get("FIQA_TEST_IMAGES", "120"))  # 2000: the full check of --resume
 
 
 def environment() -> dict[str, str]:

@@ -111,6 +111,7 @@ def content(path: Path) -> Any:
     return parquet.read_table(path).to_pylist()
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_at_any_moment_is_one_line(number, many, tmp_path):
@@ -147,6 +148,7 @@ def before_fiqa(code: int, number: int, errors: str) -> bool:
     )
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_kills_at_random_moments_lose_and_double_no_row(suffix, many, tmp_path):

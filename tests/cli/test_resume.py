@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from tests.cli.runs import FAST, N_MANY, ONE, fiqa, message, posix, start, table
 
+N_FIRST = N_MANY // 6  # rows before a run is killed
+
 
 def arguments_of(run: str, many: Path, output: Path) -> list[Any]:
     arguments = ["score", many, *FAST, "-o", output]
@@ -38,6 +40,7 @@ def wait_for_rows(process: subprocess.Popen[bytes], output: Path, n: int) -> Non
         time.sleep(0.002)
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize(
     ("suffix", "run"),
@@ -49,7 +52,7 @@ def test_a_killed_run_is_resumed_to_the_very_same_output(suffix, run, many, tmp_
     whole, killed = (tmp_path / f"{name}{suffix}" for name in ("whole", "killed"))
     fiqa(*arguments_of(run, many, whole), expect=3)
     process = start(*arguments_of(run, many, killed))
-    wait_for_rows(process, killed, N_MANY // 3 + 1)
+    wait_for_rows(process, killed, N_FIRST + 1)
     process.kill()
     process.wait()
     process.stderr.close()
@@ -59,7 +62,7 @@ def test_a_killed_run_is_resumed_to_the_very_same_output(suffix, run, many, tmp_
         file.write(b'"half a pa' if suffix == ".csv" else b'{"path": "half')
     done = fiqa(*arguments_of(run, many, killed), "--resume", expect=3)
     resumed = int(done.stderr.decode().partition("resuming: ")[2].split()[0])
-    assert resumed >= N_MANY // 3 // (2 if run == "all faces" else 1) - 1
+    assert resumed >= N_FIRST // (2 if run == "all faces" else 1) - 1
     if suffix == ".parquet":
         import pyarrow.parquet as parquet
 
@@ -91,6 +94,7 @@ def test_ctrl_c_keeps_the_rows(many, tmp_path):
     assert all(values["status"] for values in rows.values())
 
 
+@pytest.mark.slow
 @posix
 def test_a_disk_that_fills_up_half_way_keeps_the_rows(many, tmp_path):
     import resource
@@ -108,6 +112,7 @@ def test_a_disk_that_fills_up_half_way_keeps_the_rows(many, tmp_path):
     assert output.read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_finished_output_is_resumed_without_scoring_kept_as_bak_and_bound_to_its_settings(many, tmp_path):
     output = tmp_path / "table.jsonl"
     paths = [many / f"{number:05d}.png" for number in range(3)]

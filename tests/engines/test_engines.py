@@ -240,13 +240,14 @@ def test_crops_beyond_one_pass_give_what_each_pass_gives(small):
         np.testing.assert_allclose(whole[name][size:], rest[name], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak is counted by Linux")
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
 def test_memory_does_not_grow_with_depth(engine):
     """All methods, each depth in a fresh process; a run time that keeps states takes 5 MB a block."""
     script = Path(__file__).parents[2] / "benchmarks" / "memory.py"
     peaks = []
-    for depth in ("2", "10"):
+    for depth in ("2", "6"):
         command = [sys.executable, str(script), "depth", depth, engine]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         peaks.append(float(done.stdout.partition("blocks:")[2].split()[0]))
@@ -271,6 +272,7 @@ def test_lower_precision_stays_close(name, precision, golden_vit, graph_of, gold
     assert engine.precision == precision
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
 def test_the_embedded_model_in_int8_keeps_the_order_of_faces(engine, capsys):
     if engine == "openvino":
@@ -375,6 +377,7 @@ _BATCH = np.random.default_rng(3).integers(0, 256, (3, 112, 112, 3), dtype=np.ui
 _WANTED = ["exit/3"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", engines.ENGINES)
 def test_an_engine_can_be_pickled_and_used_after_fork_and_by_spawn(name, make_vit, graph_of):
     vit = make_vit(0, **SMALL)

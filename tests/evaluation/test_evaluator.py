@@ -198,15 +198,15 @@ def test_crops_of_some_rows(people):
 def test_a_scorer_as_a_measure(people, tmp_path):
     from fiqa import Scorer
 
-    scorer = Scorer(methods=("attn", "exit:2"), engine="onnxruntime", threads=1)
+    scorer = Scorer(methods=("attn:block=0", "exit:2"), engine="onnxruntime", threads=1)
     measures = as_measure(scorer)
     found = measure(people, (), [measures]).quality
     crops = np.stack(crops_at(people, range(len(people))))
     expected = scorer.score_crops(crops)
-    for spec in ("attn", "exit:2"):
+    for spec in ("attn:block=0", "exit:2"):
         np.testing.assert_allclose(found[spec], expected[spec], rtol=1e-4)
     assert len(set(measures.identities)) == 2
-    assert as_measure(Scorer(methods=("attn",), engine="onnxruntime", threads=1)).identities == (
+    assert as_measure(Scorer(methods=("attn:block=0",), engine="onnxruntime", threads=1)).identities == (
         measures.identities[0],
     )
 

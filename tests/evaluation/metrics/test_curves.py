@@ -71,6 +71,7 @@ def comparisons(draw, ties: bool):
     return quality, similarity, is_genuine
 
 
+@pytest.mark.slow
 @quiet
 @settings(max_examples=150, deadline=None)
 @given(
