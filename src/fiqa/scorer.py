@@ -15,21 +15,18 @@ from .budget import Budget
 from .engines import Engine, available_threads, choose
 from .errors import UsageError
 from .evidence import Evidence
+from .locator import Locator
 from .methods import Method
 from .models import DEFAULT, Keep, find
-from .reasons import Diagnosis, Photo, Policy, diagnose, no_face, unexplained
+from .reasons import Policy, no_face, unexplained
 from .specs import choice as one_of
-from .stream import Located, Stream, path_of
+from .stream import Located, Stream
 from .types import CROP_SHAPE, Face, FloatArray, ImageArray, Quality, check_crops
 
 if TYPE_CHECKING:
     from .calibration import Calibration, Profile
     from .faces import Detector, FaceSource, Rotate
-    from .images import Limits, Picture
-
-_EYES_IN_REDUCED = 80.0
-"""Pixels between the eyes from which a crop is cut of a photograph decoded at a reduced size: the crop itself
-has 35, and would average the full photograph's pixels in blocks anyway."""
+    from .images import Limits
 
 Align = Literal["auto", "none", "detect"]
 ALIGNMENTS = ("auto", "none", "detect")
@@ -114,6 +111,7 @@ class Scorer:
         self.policy = (reasons if isinstance(reasons, Policy) else Policy()) if reasons else None
         self.align = align
         self.limits = limits
+        self._locator = Locator(source=self.source, align=align, limits=limits, policy=self.policy)
         self.threads = available_threads(threads)
         if isinstance(engine, str):
             choose(engine, precision=precision, device=device)  # what it lacks, before weights are loaded
@@ -244,15 +242,12 @@ class Scorer:
     def _explained(self, quality: Quality, crop: ImageArray, one: Face | Located | None) -> Quality:
         """The quality with what the measures and the reasons say of its face."""
         if not isinstance(one, Located):
-            one = Located(one, crop, diagnosis=self._diagnose(None, one, crop))
+            one = Located(one, crop, diagnosis=self._locator.diagnosis(None, one, crop))
         quality = self._plan.with_measures(quality, one.face)
         if self.policy is None or one.diagnosis is None or not quality.ok:
             return quality
         reasons = one.diagnosis.reasons or unexplained(quality.score, self.policy)
         return replace(quality, reasons=reasons, measures=one.diagnosis.measures)
-
-    def _diagnose(self, photo: Photo | None, face: Face | None, crop: ImageArray) -> Diagnosis | None:
-        return None if self.policy is None else diagnose(photo, face, crop, self.policy)
 
     def _judged(self, crops: ImageArray) -> list[Quality]:
         """What the network says of each crop."""
@@ -358,49 +353,8 @@ class Scorer:
         Raises:
             ImageError: the image can't be used.
         """
-        from .faces import align, whole_as_crop
-        from .images import read
-
-        image, faces = image if isinstance(image, tuple) else (image, None)
-        if faces is not None:
-            self._check_in_hand(faces)
-        looks = faces is None and self.align != "none"
-        enough = getattr(self.source, "max_side", None) if looks else None
-        picture = read(image, limits=self.limits, at_least=enough)
-        remark = picture.remark
-        if faces is None:
-            is_crop = picture.scale == 1 and picture.pixels.shape == CROP_SHAPE
-            if self.align == "none" or (self.align == "auto" and is_crop):
-                crop = whole_as_crop(picture.pixels)
-                return [Located(None, crop, remark, self._diagnose(None, None, crop) if reasons else None)]
-            faces = self.source.faces(picture.pixels, path_of(image))
-        wanted = faces if all_faces else faces[:1]
-        true = [face.scaled(1 / picture.scale) for face in wanted]
-        photo = _photo(picture, faces[:1] if all_faces else faces)
-        if picture.scale < 1 and any(face.eye_distance < _EYES_IN_REDUCED for face in wanted):
-            picture, wanted = read(image, limits=self.limits), true
-        found = []
-        for face, seen in zip(true, wanted, strict=True):
-            crop = align(picture.pixels, seen.landmarks)
-            diagnosis = self._diagnose(photo, face, crop) if reasons else None
-            found.append(Located(face, crop, remark, diagnosis))
-        return found
-
-    def _check_in_hand(self, faces: Any) -> None:
-        if self.align == "none":
-            raise UsageError("align='none' takes the whole image as the crop; faces need 'auto' or 'detect'")
-        if not isinstance(faces, Sequence) or not all(isinstance(face, Face) for face in faces):
-            raise UsageError(f"faces must be a list of fiqa.Face, but got {faces!r:.100}")
-
-
-def _photo(picture: Picture, faces: Sequence[Face]) -> Photo:
-    """What a photo shows beside its pixels, at its full size; ``faces`` as seen in the picture."""
-    height, width = picture.pixels.shape[:2]
-    return Photo(
-        size=(round(width / picture.scale), round(height / picture.scale)),
-        faces=tuple(face.scaled(1 / picture.scale) for face in faces),
-        jpeg_quality=picture.jpeg_quality,
-    )
+        locator = self._locator if reasons else replace(self._locator, policy=None)
+        return locator.locate(image, all_faces=all_faces)
 
 
 def _check_engine(engine: Any, given: Mapping[str, Any]) -> None:

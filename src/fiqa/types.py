@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
@@ -79,6 +80,18 @@ class Face:
     def eye_distance(self) -> float:
         """Distance between the eyes in pixels of the upright photo."""
         return float(np.linalg.norm(self.landmarks[1] - self.landmarks[0]))
+
+    @property
+    def roll(self) -> float:
+        """Degrees by which the face is tilted clockwise once the image is turned by ``rotation``, −180 … 180.
+
+        The angle of the least-squares similarity to the crop's template, which all five points decide.
+        """
+        goal = TEMPLATE.astype(np.float64) - TEMPLATE.mean(axis=0, dtype=np.float64)
+        points = self.landmarks - self.landmarks.mean(axis=0, dtype=np.float64)
+        across = float((goal[:, 0] * points[:, 1] - goal[:, 1] * points[:, 0]).sum())
+        angle = math.degrees(math.atan2(across, float((goal * points).sum())))
+        return (angle + self.rotation + 180) % 360 - 180
 
     def scaled(self, factor: float) -> Face:
         """The face that a detector would find in the same picture ``factor`` times as wide and high.

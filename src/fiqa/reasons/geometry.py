@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,7 +22,7 @@ class Photo:
 
     Attributes:
         size: (width, height) in pixels, upright.
-        faces: every face that was found in it.
+        faces: every face that was found in it; empty if nobody asked for the others.
         jpeg_quality: 1 to 100, from the file's tables; None if it is no JPEG file.
         roll: degrees of the face's tilt that a second look gave; None: the landmarks say it.
     """
@@ -44,25 +43,14 @@ def measure_head(photo: Photo | None, face: Face) -> dict[str, Measured]:
     again = None if photo is None else photo.roll
     found = {
         "eye_distance": measured("InterEyeDistance", between, "px"),
-        "roll": measured("HeadPoseRoll", roll(points) if again is None else again, "degrees"),
+        "roll": measured("HeadPoseRoll", face.roll if again is None else again, "degrees"),
         **_turn(points, eyes, between),
     }
     if photo is None:
         return found
     mouth = float(np.linalg.norm(points[3:].mean(axis=0) - eyes))
     chin = max(_CHIN_OF_MOUTH * mouth, _CHIN_OF_EYES * between)
-    return found | _edges(points, eyes, size, between, chin) | _others(photo, face)
-
-
-def roll(points: NDArray[np.float64]) -> float:
-    """Degrees by which five landmarks (5, 2) are turned clockwise against an upright face's, −180 … 180.
-
-    The angle of the least-squares similarity, which all five points decide.
-    """
-    upright = TEMPLATE.astype(np.float64) - TEMPLATE.mean(axis=0, dtype=np.float64)
-    turned = points - points.mean(axis=0)
-    across = float((upright[:, 0] * turned[:, 1] - upright[:, 1] * turned[:, 0]).sum())
-    return math.degrees(math.atan2(across, float((upright * turned).sum())))
+    return found | _edges(points, eyes, size, between, chin) | _others(photo)
 
 
 def _righted(face: Face, size: tuple[int, int]) -> tuple[NDArray[np.float64], tuple[int, int]]:
@@ -117,7 +105,9 @@ def _edges(
     }
 
 
-def _others(photo: Photo, face: Face) -> dict[str, Measured]:
-    areas = sorted((other.area for other in photo.faces), reverse=True)
-    second = areas[1] / areas[0] if len(areas) > 1 and areas[0] > 0 else 0.0
+def _others(photo: Photo) -> dict[str, Measured]:
+    areas = sorted((face.area for face in photo.faces), reverse=True)
+    if not areas or areas[0] == 0:
+        return {}
+    second = areas[1] / areas[0] if len(areas) > 1 else 0.0
     return {"single_face": measured("SingleFacePresent", second, "share of the largest")}

@@ -47,39 +47,36 @@ class Policy:
     over_exposure: float | None = 0.10
     under_exposure: float | None = 60.0
     compression: float | None = 2.5
-    jpeg_quality: float | None = 30.0
+    jpeg_quality: float | None = 20.0
     cut_off: float | None = 0.9
     blank_area: float | None = 0.20
     noise: float | None = 8.0
     resolution: float | None = 24.0
     sharpness: float | None = 0.66
-    too_close: float | None = 0.5
+    too_close: float | None = 0.55
     yaw: float | None = 0.35
     pitch: float | None = None
     roll: float | None = 30.0
     uneven_light: float | None = 1.75
     low_contrast: float | None = 0.15
-    several_faces: float | None = 0.5
-    unexplained: float | None = 30.0
+    several_faces: float | None = 0.8
+    unexplained: float | None = 50.0
     gate_exposure: bool = False
     advice: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, limit in self.limits().items():
-            if limit is not None and not (
-                isinstance(limit, int | float) and math.isfinite(limit) and limit >= 0
-            ):
-                raise UsageError(
-                    f"{name} must be a number from 0 up, or None for no limit, but got {limit!r}"
-                )
+            if limit is None or (type(limit) in (int, float) and math.isfinite(limit) and limit >= 0):
+                continue
+            raise UsageError(f"{name} must be a number from 0 up, or None for no limit, but got {limit!r}")
         for code in self.advice:
             if code not in ADVICE:
                 raise unknown("code", code, ADVICE)
 
     @classmethod
     def icao(cls) -> Policy:
-        """Stricter limits where travel documents have published ones: 90 px between the eyes, roll 8°."""
-        return cls(resolution=90.0, roll=8.0)
+        """Limits of travel documents, where published: 90 px between the eyes, roll 8°, no second face."""
+        return cls(resolution=90.0, roll=8.0, several_faces=0.0)
 
     def limits(self) -> dict[str, float | None]:
         """Name → limit, without what is none."""

@@ -36,7 +36,7 @@ def blur(luma: NDArray[np.float32]) -> float:
     return max(_lost_twice(small), _lost_twice(small.T))
 
 
-def _lost_twice(luma: NDArray[np.float32]) -> float:
+def _lost_twice(luma: NDArray[np.floating]) -> float:
     """Of (56, 56), down the columns."""
     total = np.cumsum(np.pad(luma, ((1, 0), (0, 0))), axis=0, dtype=np.float32)
     blurred = (total[_HALF:] - total[:-_HALF]) / _HALF
