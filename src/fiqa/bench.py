@@ -23,7 +23,7 @@ class Line:
     ms: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """All depths of a model on an engine; ``gemm_gflops`` is the machine's float32 rate, GFLOP/s."""
 
@@ -51,7 +51,13 @@ def measure(
         for n in range(card.depth)
     )
     n_threads = available_threads(threads)
-    return Report(card.name, f"{opened.name} {opened.precision}", n_threads, gemm_rate(n_threads), lines)
+    return Report(
+        model=card.name,
+        engine=f"{opened.name} {opened.precision}",
+        threads=n_threads,
+        gemm_gflops=gemm_rate(n_threads),
+        lines=lines,
+    )
 
 
 def gemm_rate(threads: int, size: int = 2048, repeats: int = 3) -> float:

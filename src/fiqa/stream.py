@@ -99,11 +99,12 @@ def entry_of(image: Any, locate: Locate) -> Entry:
     """Locate the faces of one image; one that can't be used is an entry that says why."""
     path = path_of(image)
     try:
-        return Entry(path, locate(image))
+        return Entry(path=path, found=locate(image))
     except ImageError as error:
-        return Entry(path, [], error)
+        return Entry(path=path, error=error)
     except MemoryError:
-        return Entry(path, [], ImageError("failed", "there was not enough memory for the image"))
+        no_room = ImageError("failed", "there was not enough memory for the image")
+        return Entry(path=path, error=no_room)
 
 
 def judge_batch(entries: Iterable[Entry], judge: Judge, batch_size: int) -> int:
@@ -134,7 +135,7 @@ def path_of(image: Any) -> str | None:
     return os.fsdecode(image) if isinstance(image, str | os.PathLike) else None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Entry:
     """One image on its way to its qualities.
 
@@ -146,7 +147,7 @@ class Entry:
     """
 
     path: str | None
-    found: list[Located]
+    found: list[Located] = field(default_factory=list)
     error: ImageError | None = None
     scored: list[Quality] = field(default_factory=list)
 

@@ -133,6 +133,7 @@ class ModelCard:
     """
 
     name: str
+    _: KW_ONLY
     depth: int
     grid: tuple[int, int]
     width: int = 0

@@ -177,7 +177,7 @@ def points_of(svg: str, kind: str) -> np.ndarray:
 
 def test_a_line_lies_where_its_numbers_say():
     x, y = np.array([0.0, 0.25, 0.5]), np.array([0.4, 0.2, 0.0])
-    svg = line_chart("k", "title", "what it shows", [Line("a", 0, x, y)], ("x", "y"), 0.5)
+    svg = line_chart("k", "title", "what it shows", [Line(name="a", style=0, x=x, y=y)], ("x", "y"), 0.5)
     points = points_of(svg, "polyline")
     assert np.diff(points[:, 0]) == pytest.approx([188, 188])  # evenly over the width
     assert points[1, 1] == pytest.approx((points[0, 1] + points[2, 1]) / 2, abs=0.06)
@@ -189,7 +189,7 @@ def test_a_line_lies_where_its_numbers_say():
 
 def test_lines_differ_in_dash_and_colour():
     x = np.array([0.0, 1.0])
-    lines = [Line(str(style), style, x, x) for style in range(20)]
+    lines = [Line(name=str(style), style=style, x=x, y=x) for style in range(20)]
     svg = line_chart("k", "t", "d", lines, ("x", "y"), 1.0)
     styles = [e.attrib["style"] for e in ET.fromstring(svg).iter() if e.tag == "polyline"]
     assert len(set(styles)) == 20

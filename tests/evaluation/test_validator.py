@@ -98,7 +98,7 @@ def test_the_proposal_is_the_cheapest_that_is_as_good():
 def test_candidates_are_specs_of_the_model(depth, exits):
     from fiqa.methods import parse
 
-    card = ModelCard("some", depth, (8, 8), exits=exits)
+    card = ModelCard("some", depth=depth, grid=(8, 8), exits=exits)
     found = candidates(card)
     for spec, blocks in found.items():
         method = parse(spec, card)

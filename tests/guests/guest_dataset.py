@@ -9,7 +9,7 @@ from fiqa.evaluation.datasets.registry import DatasetInfo
 def _read(path):
     images = sorted(path.glob("*.png"))
     people = [image.stem.partition("-")[0] for image in images]
-    return Dataset("flat", images, tuple(image.name for image in images), np.array(people))
+    return Dataset("flat", images, tuple(image.name for image in images), subjects=np.array(people))
 
 
 FLAT = DatasetInfo(

@@ -129,7 +129,8 @@ def _band(
     quality: NDArray[np.floating], compared: Comparisons, curve: Curve, fmr: float, settings: Settings
 ) -> Band:
     if settings.protocol != "fixed":
-        return Band(curve.discard, curve.error_rate, *[np.full(len(curve.discard), np.nan)] * 2)
+        unknown = np.full(len(curve.discard), np.nan)
+        return Band(discard=curve.discard, error_rate=curve.error_rate, low=unknown, high=unknown)
     draws = Draws(min(settings.n_resamples, BAND_RESAMPLES), settings.seed)
     return bootstrap_band(quality, compared, fmr=fmr, level=settings.level, draws=draws)
 

@@ -21,7 +21,7 @@ _JPEG_BARE = {0x01, *range(0xD0, 0xDA)}  # markers without a length
 _PNG_KEPT = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Outline:
     """What the pixels of a file need.
 

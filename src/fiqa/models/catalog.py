@@ -29,7 +29,7 @@ Keep = Literal["all", "exits", "blocks"]
 DEFAULT = "default"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """A network before it is opened on an engine.
 
@@ -110,7 +110,7 @@ def find(model: Any = DEFAULT, *, heads: int | None = None, keep: Keep = "all") 
         if not path.is_file():
             raise DataError(f"no model at {name!r}")
         graph = path.read_bytes()
-        return Model(_with_digest(check(graph, repr(name)), [graph]), graph=graph)
+        return Model(card=_with_digest(check(graph, repr(name)), [graph]), graph=graph)
     return _from_checkpoint(name, heads, keep)
 
 
@@ -134,7 +134,7 @@ def embedded() -> Model:
             return load_checkpoint(path)
 
     return Model(
-        _with_digest(read_card(graph), [graph]),
+        card=_with_digest(read_card(graph), [graph]),
         graph=graph,
         network=network,
         profile=profile,
@@ -147,7 +147,7 @@ def _from_object(model: Any) -> Model:
     from ..network.card import describe
 
     vit = adapt(model)
-    return Model(describe(vit), network=lambda: vit)
+    return Model(card=describe(vit), network=lambda: vit)
 
 
 def _from_checkpoint(name: str, heads: int | None, keep: Keep) -> Model:
@@ -170,7 +170,7 @@ def _from_checkpoint(name: str, heads: int | None, keep: Keep) -> Model:
     if Path(path).is_file():
         with open(path, "rb") as file:
             card = _with_digest(card, iter(lambda: file.read(1 << 20), b""))
-    return Model(card, network=lambda: vit)
+    return Model(card=card, network=lambda: vit)
 
 
 def _with_digest(card: ModelCard, chunks: Iterable[bytes]) -> ModelCard:

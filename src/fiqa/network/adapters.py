@@ -79,7 +79,7 @@ def adapt(model: Any, *, mean: Sequence[float] | None = None, std: Sequence[floa
     return _assemble(model, parts, _triple("mean", mean, parts.mean), _triple("std", std, parts.std))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Parts:
     """What a foreign model consists of. ``forward`` maps images to its own last tokens, normed or not."""
 

@@ -26,7 +26,7 @@ _ALLOWED = {
 QUALITY_FEATURES = ("token", "mean", "std")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ViTConfig:
     """Everything that fixes a network's shape; weights with the same config are interchangeable.
 

@@ -49,7 +49,7 @@ def _first_key(key: str) -> str:
     return next((new + key[len(old) :] for old, new in _RENAME_FIRST if key.startswith(old)), key)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """A family of key names: which keys mark it, how they map to ours, and what they say of the config."""
 
@@ -62,27 +62,37 @@ class Layout:
 _ARCFACE_MARKS = ("patch_embed.proj.weight", "blocks.0.attn.qkv.weight", "blocks.0.mlp.fc1.weight")
 _FIQA_TOKEN = {"quality": "token", "quality_token": True}
 
+_QUALITY_MARKS = (*_ARCFACE_MARKS, "head_qs.1.weight")
+
 LAYOUTS = {
     layout.name: layout
     for layout in (
-        Layout("fiqa", ("stem.proj.weight", "blocks.0.mlp.fc1.weight"), str, {}),
+        Layout(name="fiqa", marks=("stem.proj.weight", "blocks.0.mlp.fc1.weight"), rename=str, fixed={}),
         Layout(
-            "fiqa-first",
-            ("pe.0.weight", "q", "blocks.0.n1.weight"),
-            _first_key,
-            {"stem": "conv", "activation": "gelu", "head": "mean", **_FIQA_TOKEN},
-        ),
-        Layout("vitfiqa-token", (*_ARCFACE_MARKS, "head_qs.1.weight", "qs_token"), _arcface_key, _FIQA_TOKEN),
-        Layout(
-            "vitfiqa-full",
-            (*_ARCFACE_MARKS, "head_qs.1.weight", "qs_token"),
-            _arcface_key,
-            {"quality": "embedding", "quality_token": True, "head_sees_prefix": True},
+            name="fiqa-first",
+            marks=("pe.0.weight", "q", "blocks.0.n1.weight"),
+            rename=_first_key,
+            fixed={"stem": "conv", "activation": "gelu", "head": "mean", **_FIQA_TOKEN},
         ),
         Layout(
-            "vitfiqa-crfiqa", (*_ARCFACE_MARKS, "head_qs.1.weight"), _arcface_key, {"quality": "embedding"}
+            name="vitfiqa-token",
+            marks=(*_QUALITY_MARKS, "qs_token"),
+            rename=_arcface_key,
+            fixed=_FIQA_TOKEN,
         ),
-        Layout("arcface", _ARCFACE_MARKS, _arcface_key, {}),
+        Layout(
+            name="vitfiqa-full",
+            marks=(*_QUALITY_MARKS, "qs_token"),
+            rename=_arcface_key,
+            fixed={"quality": "embedding", "quality_token": True, "head_sees_prefix": True},
+        ),
+        Layout(
+            name="vitfiqa-crfiqa",
+            marks=_QUALITY_MARKS,
+            rename=_arcface_key,
+            fixed={"quality": "embedding"},
+        ),
+        Layout(name="arcface", marks=_ARCFACE_MARKS, rename=_arcface_key, fixed={}),
     )
 }
 

@@ -23,7 +23,7 @@ _WIDTH, _HEIGHT = 440, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 12, 44
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Line:
     """A curve ``x``, ``y`` (m,) with an optional band ``low``, ``high`` (m,); ``style`` counts from 0."""
 

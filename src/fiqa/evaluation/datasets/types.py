@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +106,7 @@ class Dataset:
     name: str
     images: Sequence[ImageSource]
     names: tuple[str, ...]
+    _: KW_ONLY
     subjects: NDArray[np.str_] | None = None
     pairs: NDArray[np.integer] | None = None
     is_genuine: NDArray[np.bool_] | None = None

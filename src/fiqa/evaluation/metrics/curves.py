@@ -30,7 +30,7 @@ class UnreliableFMR(UserWarning):
     """Too few non-mated comparisons for the FMR target: fewer than 10 false matches decide the threshold."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Curve:
     """An EDC. Lower is better; a quality measure that knows nothing gives a level line.
 
@@ -192,7 +192,14 @@ def _edc(
         else:
             raise UsageError(f"error must be 'fnmr' or 'fmr', but got {error!r}")
         return {
-            fmr: Curve(discard, rate, float(t), error, fmr, protocol)
+            fmr: Curve(
+                discard=discard,
+                error_rate=rate,
+                threshold=float(t),
+                error=error,
+                fmr_target=fmr,
+                protocol=protocol,
+            )
             for fmr, t, (discard, rate) in zip(fmrs, thresholds, curves, strict=True)
         }
     if protocol != "recomputed":
@@ -271,7 +278,14 @@ def _recomputed(
                 rates[row, step] = np.nan
     _carry_forward(rates, thresholds, genuine, before[starts])
     return {
-        fmr: Curve(discard, rates[row], thresholds[row], "fnmr", fmr, "recomputed")
+        fmr: Curve(
+            discard=discard,
+            error_rate=rates[row],
+            threshold=thresholds[row],
+            error="fnmr",
+            fmr_target=fmr,
+            protocol="recomputed",
+        )
         for row, fmr in enumerate(fmrs)
     }
 

@@ -53,7 +53,7 @@ class Resampled:
         return Resampled(self.estimate - other.estimate, self.samples - other.samples)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Band:
     """An EDC on a grid, with intervals: ``discard``, ``error_rate``, ``low``, ``high``, each (m,)."""
 
@@ -116,7 +116,8 @@ def bootstrap_band(
         place = np.stack([np.sum(steps <= point + 1e-9, axis=1) - 1 for point in grid], axis=1)
         samples.append(np.take_along_axis(np.pad(rate, ((0, 0), (0, 1))), place, axis=1))
     low, high = np.quantile(np.concatenate(samples), [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return Band(grid, np.array([curve.at(point) for point in grid]), low, high)
+    rates = np.array([curve.at(point) for point in grid])
+    return Band(discard=grid, error_rate=rates, low=low, high=high)
 
 
 def _resamples(

@@ -67,7 +67,7 @@ def similarity_to_centre(embeddings: ArrayLike, subjects: ArrayLike) -> NDArray[
     return np.where(alone, np.nan, (others * x).sum(1) / np.where(norm > 0, norm, 1.0))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GroupSummary:
     """Quality of one group: ``n`` images with a score and ``n_missing`` without (NaN).
 

@@ -220,7 +220,7 @@ def eer(similarity: ArrayLike, is_genuine: ArrayLike) -> float:
     return float(curve.fnmr[i - 1] + share * (curve.fnmr[i] - curve.fnmr[i - 1]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Accuracy:
     """Verification accuracy: ``mean`` and ``std`` over the folds, in [0, 1]; ``per_fold`` and ``threshold``
     (folds,).
@@ -263,10 +263,10 @@ def lfw_accuracy(similarity: ArrayLike, is_genuine: ArrayLike, folds: int | Arra
         accuracy.append(np.mean((score[test] >= threshold) == label[test]))
         thresholds.append(threshold)
     return Accuracy(
-        float(np.mean(accuracy)),
-        float(np.std(accuracy)),
-        np.array(accuracy),
-        np.array(thresholds, np.float64),
+        mean=float(np.mean(accuracy)),
+        std=float(np.std(accuracy)),
+        per_fold=np.array(accuracy),
+        threshold=np.array(thresholds, np.float64),
     )
 
 

@@ -143,7 +143,7 @@ class IRNet(nn.Module):
 Network = IResNet | IRNet
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """A network and what its keys tell: ``layout`` is ``"iresnet"`` or ``"ir"``."""
 
@@ -174,7 +174,7 @@ def network_from_state(state: State) -> Loaded:
     network.load_state_dict({key: _as_float(value) for key, value in state.items()}, assign=True)
     depth = {"iresnet": 2, "ir": 3}[layout] + 2 * sum(map(len, network.stages()))
     network.eval().requires_grad_(False)
-    return Loaded(network, layout, depth, "qs.weight" in state)
+    return Loaded(network=network, layout=layout, depth=depth, has_quality="qs.weight" in state)
 
 
 def _without_training_parts(state: State) -> dict[str, Tensor]:

@@ -22,7 +22,7 @@ LEVELS = ("image", "block1", "block2", "block3", "block4")
 """Where gradients can be read: at the input, or at one of the four stages."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
     """What a checkpoint's keys don't tell: the input's range and BatchNorm's epsilon."""
 
@@ -33,11 +33,11 @@ class Family:
 
 
 FAMILIES = {
-    "arcface": Family("iresnet", "half"),
-    "elasticface": Family("iresnet", "half"),
-    "magface": Family("iresnet", "unit", epsilon=2e-5),
-    "curricularface": Family("ir", "half"),
-    "cr-fiqa": Family("iresnet", "half", has_quality=True),
+    "arcface": Family(layout="iresnet", preprocess="half"),
+    "elasticface": Family(layout="iresnet", preprocess="half"),
+    "magface": Family(layout="iresnet", preprocess="unit", epsilon=2e-5),
+    "curricularface": Family(layout="ir", preprocess="half"),
+    "cr-fiqa": Family(layout="iresnet", preprocess="half", has_quality=True),
 }
 
 

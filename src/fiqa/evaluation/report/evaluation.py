@@ -152,12 +152,12 @@ def _judged(
         own = _of(evaluation, comparison, fmr)
         lines = [
             Line(
-                result.method,
-                styles[result.method],
-                100 * result.curve.discard,
-                100 * result.curve.error_rate,
-                100 * result.curve.low,
-                100 * result.curve.high,
+                name=result.method,
+                style=styles[result.method],
+                x=100 * result.curve.discard,
+                y=100 * result.curve.error_rate,
+                low=100 * result.curve.low,
+                high=100 * result.curve.high,
             )
             for result in own
         ]
