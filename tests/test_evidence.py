@@ -37,6 +37,8 @@ def test_every_name_tells_the_deepest_block_it_reads(block, gap, norm, reduce):
         "exit/-1",
         "exit/0",
         "exit/²",
+        "exit/07",
+        "exit/" + "9" * 5000,
         "step/0/final",
         "step/0-1",
         "step/0-1/last",

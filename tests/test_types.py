@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pickle
 
 import numpy as np
 import pytest
 
 from fiqa.errors import DataError, UsageError
-from fiqa.types import STATUSES, Face, ModelCard, Quality
+from fiqa.types import STATUSES, Face, ModelCard, Quality, check_crops
 
 POINTS = np.arange(10).reshape(5, 2)
 
@@ -21,6 +22,31 @@ def test_a_face_keeps_its_landmarks_as_float32():
     assert face.eye_distance == pytest.approx(8**0.5)
     with pytest.raises(dataclasses.FrozenInstanceError):
         face.confidence = 1.0
+
+
+def test_a_spec_that_was_not_asked_for_is_answered_with_those_that_were():
+    quality = Quality("ok", raw={"vitnt:blocks=0-5": 0.5, "attn": -1.0}, maps={"attn": np.zeros((2, 2))})
+    for values in (quality.raw, quality.to_dict()["raw"], dataclasses.replace(quality, score=1.0).raw):
+        assert values == {"vitnt:blocks=0-5": 0.5, "attn": -1.0}
+    for again in (quality, pickle.loads(pickle.dumps(quality)), Quality.from_dict(quality.to_dict())):
+        with pytest.raises(KeyError, match="nothing of 'vitnt' here, but of 'vitnt:blocks=0-5', 'attn'"):
+            again.raw["vitnt"]
+        assert again.raw.get("vitnt") is None
+        assert "vitnt" not in again.raw
+    with pytest.raises(KeyError, match="nothing of 'vitnt' here, but of 'attn'"):
+        quality.maps["vitnt"]
+    with pytest.raises(KeyError, match="nothing of 'attn' here, but of no method"):
+        Quality("no_face").used["attn"]
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.int64, np.uint32, np.uint64])
+def test_crops_of_other_integers_are_taken_where_they_are_pixels(dtype):
+    crops = np.random.default_rng(0).integers(0, 256, (2, 112, 112, 3), dtype=np.uint8)
+    taken = check_crops(crops.astype(dtype))
+    assert taken.dtype == np.uint8
+    np.testing.assert_array_equal(taken, crops)
+    with pytest.raises(UsageError, match=f"crops must be uint8 .* but got {np.dtype(dtype)}"):
+        check_crops(crops.astype(dtype) + 1)
 
 
 @pytest.mark.parametrize("points", [np.zeros((4, 2)), np.zeros(10), np.full((5, 2), np.nan)])

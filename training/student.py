@@ -118,9 +118,8 @@ def forward(student: Student, inputs: Tensor, chosen: Tensor | None, with_stabil
     skip, depth = vit.n_prefix, len(vit.blocks)
     exits, steps, previous, middle = [], [], None, x
     for i, block in enumerate(vit.blocks):
-        state = BlockState(block, i, x, skip)
-        if x.device.type == "cpu":
-            _ = state.attention  # once read it is used for the tokens; the fused kernel is slower backwards
+        # with its attention matrix on a CPU, where the fused kernel is slower backwards
+        state = BlockState(block, i, x, skip, keeps_attention=x.device.type == "cpu")
         if i == depth - 1:
             q, k = (t[:, :, skip:].float() for t in (state.queries, state.keys))
             attention = (q.mean(2, keepdim=True) * k).sum(-1).mean(1) * q.shape[-1] ** -0.5

@@ -39,8 +39,10 @@ from .types import FloatArray
 Kind = Literal["step", "state", "received", "logits", "exit", "embedding"]
 REDUCTIONS = ("mean", "median", "max", "inverse-std")
 NORMS = ("final", "none")
+_NUMBER = "(0|[1-9][0-9]{0,8})"  # so that a name has one text
 _TEXT = re.compile(
-    r"(?P<kind>step|state|received|logits|exit)/((?P<before>[0-9]+)-)?(?P<block>[0-9]+)(/(?P<how>[a-z-]+))?"
+    r"(?P<kind>step|state|received|logits|exit)/"
+    rf"((?P<before>{_NUMBER})-)?(?P<block>{_NUMBER})(/(?P<how>[a-z-]+))?"
 )
 _HOW = {"step": NORMS, "state": NORMS, "logits": REDUCTIONS, "received": (None,), "exit": (None,)}
 

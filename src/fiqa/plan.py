@@ -16,7 +16,7 @@ from .evidence import Evidence
 from .measures import CROP_MEASURES, CropMeasure
 from .methods import METHODS, Method
 from .specs import split
-from .types import Face, FloatArray, ImageArray, ModelCard, Quality
+from .types import BySpec, Face, FloatArray, ImageArray, ModelCard, Quality
 
 if TYPE_CHECKING:
     from .calibration import Calibration, Profile
@@ -53,12 +53,12 @@ class Plan:
         """Spec as given → the fully resolved spec."""
         return {spec: str(method) for spec, method in self.methods.items()} | {m: m for m in self.measures}
 
-    def raw(self, evidence: Evidence) -> dict[str, FloatArray]:
+    def raw(self, evidence: Evidence) -> BySpec[FloatArray]:
         """Spec as given → (B,) float32, higher = better."""
-        return {
-            spec: np.asarray(method.score(evidence), dtype=np.float32)
+        return BySpec(
+            (spec, np.asarray(method.score(evidence), dtype=np.float32))
             for spec, method in self.methods.items()
-        }
+        )
 
     def maps(self, evidence: Evidence) -> dict[str, FloatArray]:
         """Spec as given → (B, rows, columns) float32, of the methods that have a map."""
@@ -131,7 +131,10 @@ def check(methods: Sequence[str | Method] | None) -> None:
     if methods is not None and not methods:
         raise UsageError("methods must name at least one method, but got none")
     for spec in methods or ():
-        if isinstance(spec, Method) or spec in CROP_MEASURES:
+        if isinstance(spec, Method):
+            METHODS.check_name(type(spec))
+            continue
+        if spec in CROP_MEASURES:
             continue
         name = split(spec)[0]
         if name in CROP_MEASURES:

@@ -9,7 +9,7 @@ Another package names its things under a group, such as::
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from importlib import metadata
 from typing import Generic, Protocol, TypeVar
 
@@ -33,11 +33,12 @@ class Registry(Mapping[str, T], Generic[T]):
         kind: what one thing is called in sentences, such as ``"method"``.
         group: the entry points' group, such as ``"fiqa.methods"``.
         base: what a thing must be one of, or a class below.
+        taken: names that are written in the same place and mean something else.
         broken: entry point → one sentence on why it can't be used, as far as they have been loaded.
     """
 
-    def __init__(self, kind: str, group: str, base: type = object) -> None:
-        self.kind, self.group, self.base = kind, group, base
+    def __init__(self, kind: str, group: str, base: type = object, *, taken: Collection[str] = ()) -> None:
+        self.kind, self.group, self.base, self.taken = kind, group, base, taken
         self.broken: dict[str, str] = {}
         self._things: dict[str, T] = {}
         self._loaded = False
@@ -51,6 +52,7 @@ class Registry(Mapping[str, T], Generic[T]):
         """
         if not (issubclass(thing, self.base) if isinstance(thing, type) else isinstance(thing, self.base)):
             raise UsageError(f"{_place(thing)} must be a {_place(self.base)}, as every {self.kind} is")
+        self.check_name(thing)
         with self._lock:
             other = self._things.get(thing.name)
             again = other is thing or (isinstance(thing, type) and _place(other) == _place(thing))
@@ -61,6 +63,14 @@ class Registry(Mapping[str, T], Generic[T]):
                 )
             self._things[thing.name] = thing  # the same one made again, as dataclass(slots=True) does
         return thing
+
+    def check_name(self, thing: T) -> None:
+        """UsageError if ``thing`` is called like something of another kind that users write in its place."""
+        if thing.name in self.taken:
+            raise UsageError(
+                f"the {self.kind} {thing.name!r} of {_place(thing)} must have a name of its own, "
+                f"but {thing.name!r} is one of {', '.join(self.taken)}"
+            )
 
     def find(self, name: str) -> T:
         """The thing called ``name``.

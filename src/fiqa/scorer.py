@@ -21,7 +21,7 @@ from .models import DEFAULT, Keep, find
 from .reasons import Policy, no_face, unexplained
 from .specs import choice as one_of
 from .stream import Located, Stream
-from .types import CROP_SHAPE, Face, FloatArray, ImageArray, Quality, check_crops
+from .types import CROP_SHAPE, BySpec, Face, FloatArray, ImageArray, Quality, check_crops
 
 if TYPE_CHECKING:
     from .calibration import Calibration, Profile
@@ -183,11 +183,11 @@ class Scorer:
 
     # ------------------------------------------------------------ crops
 
-    def score_crops(self, crops: ImageArray) -> dict[str, FloatArray]:
+    def score_crops(self, crops: ImageArray) -> BySpec[FloatArray]:
         """Raw scores of aligned crops.
 
         Args:
-            crops: uint8 (B, 112, 112, 3), RGB.
+            crops: uint8 (B, 112, 112, 3), RGB; other integers are taken where they are in 0 to 255.
 
         Returns:
             Method spec as given → (B,) float32, higher = better; raw, not calibrated: see :meth:`calibrate`.
@@ -195,9 +195,10 @@ class Scorer:
         Raises:
             UsageError: another shape or type.
         """
-        if not len(check_crops(crops)):
-            return {spec: np.empty(0, dtype=np.float32) for spec in self.specs}
-        return self._plan.raw(self.evidence(crops)) | self._plan.measured(crops)
+        crops = check_crops(crops)
+        if not len(crops):
+            return BySpec((spec, np.empty(0, dtype=np.float32)) for spec in self.specs)
+        return BySpec(self._plan.raw(self.evidence(crops)) | self._plan.measured(crops))
 
     def calibrate(self, raw: dict[str, FloatArray]) -> FloatArray:
         """What :meth:`score_crops` gave → (B,) scores in [0, 100], higher = better.
@@ -231,7 +232,8 @@ class Scorer:
         ``faces`` says which face of a photo each was cut around, as far as that is known, or is what
         :meth:`locate` gave, which knows more of the photo.
         """
-        if not len(check_crops(crops)):
+        crops = check_crops(crops)
+        if not len(crops):
             return []
         around = faces if faces is not None else [None] * len(crops)
         return [

@@ -161,6 +161,8 @@ def ranges(text: str) -> tuple[int, ...]:
         first, dash, last = part.partition("-")
         if max(whole(first), whole(last) if dash else 0) > _DEEPEST:
             raise ValueError(f"{part} is beyond any network")
+        if dash and whole(last) < whole(first):
+            raise ValueError(f"{part} runs backwards")
         numbers += range(whole(first), whole(last) + 1) if dash else [whole(first)]
     return tuple(numbers)
 

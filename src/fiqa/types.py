@@ -6,13 +6,14 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, asdict, dataclass, field, fields, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import DataError, UsageError
 
+V = TypeVar("V")
 FloatArray = NDArray[np.float32]
 ImageArray = NDArray[np.uint8]
 
@@ -288,6 +289,8 @@ class Quality:
             raise UsageError(f"status must be one of {', '.join(STATUSES)}, but got {self.status!r}")
         if self.score is not None and not 0 <= self.score <= 100:
             raise UsageError(f"score must be in [0, 100], but got {self.score}")
+        for name in ("raw", "used", "maps"):
+            object.__setattr__(self, name, BySpec(getattr(self, name)))
 
     def __repr__(self) -> str:
         said = [self.status, *([f"{self.score:.1f} by {self.scored_by}"] if self.score is not None else [])]
@@ -338,6 +341,14 @@ class Quality:
             raise UsageError(f"no patch map of {method!r} here; maps: {have}") from None
 
 
+class BySpec(dict[str, V]):
+    """Method spec as given → what it gave; one that was not asked for is answered with those that were."""
+
+    def __missing__(self, spec: str) -> V:
+        there = ", ".join(map(repr, self)) or "no method"
+        raise KeyError(f"there is nothing of {spec!r} here, but of {there}")
+
+
 def _plain(value: Any) -> Any:
     """``value`` as JSON knows it."""
     if isinstance(value, Face):
@@ -351,9 +362,19 @@ def _plain(value: Any) -> Any:
     return [_plain(one) for one in value] if isinstance(value, tuple | list) else value
 
 
+def as_bytes(array: NDArray[Any]) -> NDArray[Any]:
+    """Integers in 0 to 255 as uint8; all else as it is, uint16 too, whose range is its own."""
+    if array.dtype.kind not in "iu" or array.dtype in (np.uint8, np.uint16) or not array.size:
+        return array
+    return array.astype(np.uint8) if array.min() >= 0 and array.max() <= 255 else array
+
+
 def check_crops(crops: Any) -> ImageArray:
-    """``crops`` as uint8 (B, 112, 112, 3), or UsageError with what was got instead."""
-    array = np.asarray(crops)
+    """``crops`` as uint8 (B, 112, 112, 3), or UsageError with what was got instead.
+
+    Other integers (but uint16, which an image may use to the full) are taken where they are in 0 to 255.
+    """
+    array = as_bytes(np.asarray(crops))
     one = "; of a single crop give crop[None]" if array.shape == CROP_SHAPE else ""
     if array.dtype != np.uint8 or array.ndim != 4 or array.shape[1:] != CROP_SHAPE:
         raise UsageError(

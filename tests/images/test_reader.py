@@ -128,18 +128,38 @@ def test_first_frame_of_an_animation() -> None:
         (RGB / 255, RGB),
         (np.dstack([RGB, np.full(RGB.shape[:2], 255, np.uint8)]), RGB),
         (RGB[::-1, ::-1], RGB[::-1, ::-1]),
+        (RGB.astype(np.int64), RGB),
+        (RGB[..., 0].astype(np.uint32), np.repeat(RGB[..., :1], 3, axis=2)),
+        (RGB.astype(np.int16) // 2, RGB // 2),
     ],
-    ids=["grey", "one channel", "uint16", "float32", "float64", "alpha", "not contiguous"],
+    ids=[
+        *("grey", "one channel", "uint16", "float32", "float64", "alpha", "not contiguous"),
+        *("int64", "grey uint32", "int16"),
+    ],
 )
 def test_arrays(array: np.ndarray, expected: np.ndarray) -> None:
     np.testing.assert_array_equal(load(array), expected)
 
 
 @pytest.mark.parametrize(
-    "bad",
-    [RGB.astype(np.int64), RGB > 9, RGB[..., :2], RGB[0, 0], RGB[None], object(), 3, None],
-    ids=["int64", "bool", "two channels", "1-d", "batch", "object", "number", "none"],
+    ("bad", "reason"),
+    [
+        (RGB > 9, "integers in 0 to 255, uint16 or float in .0, 1., but got bool"),
+        (RGB[..., :2], r"but got \(9, 13, 2\)"),
+        (RGB[0, 0], r"but got \(3,\)"),
+        (RGB[None], r"but got \(1, 9, 13, 3\)"),
+        (RGB.astype(np.int64) - 1, "the int64 array has values outside 0 to 255"),
+        (RGB.astype(np.uint32) + 1, "the uint32 array has values outside 0 to 255"),
+    ],
+    ids=["bool", "two channels", "1-d", "batch", "below 0", "above 255"],
 )
+def test_arrays_that_hold_no_picture_are_unreadable(bad: np.ndarray, reason: str) -> None:
+    with pytest.raises(ImageError, match=reason) as caught:
+        load(bad)
+    assert caught.value.status == "unreadable"
+
+
+@pytest.mark.parametrize("bad", [object(), 3, None], ids=["object", "number", "none"])
 def test_types_that_hold_no_picture_are_wrong_use(bad: object) -> None:
     with pytest.raises(UsageError):
         load(bad)

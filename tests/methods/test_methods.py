@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +12,8 @@ from hypothesis import strategies as st
 
 from fiqa import methods
 from fiqa.errors import UnknownName, UsageError
-from fiqa.evidence import Evidence, Name
-from fiqa.methods import Attn, Exit, ExitDepth, ExitMean, ViTNT, needs, parse
+from fiqa.evidence import Evidence, Name, exit_, received
+from fiqa.methods import Attn, Exit, ExitDepth, ExitMean, Method, ViTNT, needs, parse
 from fiqa.network import describe, record
 from fiqa.types import ModelCard
 from reference.literal import LiteralViT, fuse
@@ -192,6 +194,32 @@ def test_methods_ask_for_no_more_than_they_read():
     assert parse("exit-depth", CARD).needs() == tuple(f"exit/{i}" for i in range(1, 13))
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Texts(Method):
+    """A guest that writes the names of evidence as text."""
+
+    name = "texts"
+
+    def needs(self):
+        return ("exit/3", "received/2")
+
+    def score(self, evidence):
+        return evidence["exit/3"] - evidence["received/2"].mean(axis=1)
+
+
+def test_needs_may_be_text_and_are_read_once():
+    method = _Texts()
+    found = needs([method, parse("exit:3", CARD)])
+    assert found == (exit_(3), received(2))
+    assert all(isinstance(name, Name) for name in found)
+    arrays = {exit_(3): np.ones(2, np.float32), received(2): np.full((2, 4), 0.25, np.float32)}
+    np.testing.assert_array_equal(method.score(Evidence(arrays, (2, 2))), 0.75)
+    with pytest.raises(UsageError, match="'exit/3' reads a block that this network of 2 blocks"):
+        parse(method, ModelCard("net", depth=2, grid=(2, 2)))
+    with pytest.raises(UsageError, match="reads more than 2 blocks and has no shallower form"):
+        method.limited(CARD, 2)
+
+
 def test_methods_of_one_call_share_what_they_read():
     both = [parse("exit-mean", CARD), parse("exit-depth", CARD), parse("exit:3", CARD)]
     assert needs(both) == both[0].needs()
@@ -292,7 +320,8 @@ def test_an_unknown_name_is_answered_with_the_nearest(spec, message):
         ("vitnt:blocks=4", "two or more ascending"),
         ("vitnt:blocks=4,2", "two or more ascending"),
         ("vitnt:blocks=2,2", "two or more ascending"),
-        ("vitnt:blocks=5-2", "two or more ascending"),
+        ("vitnt:blocks=5-2", "such as 0-11 or 0,4,8, but got '5-2'"),
+        ("vitnt:blocks=0-2,5-3", "such as 0-11 or 0,4,8, but got '0-2,5-3'"),
         ("vitnt:blocks=a-b", "such as 0-11 or 0,4,8, but got 'a-b'"),
         ("vitnt:blocks=", "option blocks of vitnt must have a value"),
         ("vitnt:blocks=0-99999999999", "such as 0-11"),

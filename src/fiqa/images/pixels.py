@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..errors import ImageError, UsageError
-from ..types import ImageArray
+from ..errors import ImageError
+from ..types import ImageArray, as_bytes
 
 BACKGROUND = 255  # what lies behind a transparent pixel: white, as on a page
 _STRIP = 256  # rows
@@ -45,8 +45,13 @@ def from_array(array: np.ndarray) -> ImageArray:
     """Pixels (H, W, 3) uint8 RGB of an array that :func:`check_array` let through.
 
     Raises:
-        ImageError: status ``unreadable``: floats outside 0 to 1.
+        ImageError: status ``unreadable``: integers outside 0 to 255, floats outside 0 to 1.
     """
+    array = as_bytes(array)
+    if array.dtype not in (np.uint8, np.uint16) and array.dtype.kind != "f":
+        raise ImageError(
+            "unreadable", f"the {array.dtype} array has values outside 0 to 255: bring it into this range"
+        )
     if array.dtype.kind == "f" and not (array.min() >= 0 and array.max() <= 1):  # NaN fails both
         raise ImageError("unreadable", "the float array has values outside 0 to 1: divide it by its range")
     if array.dtype == np.uint8 and array.shape[2:] == (3,):
@@ -61,13 +66,17 @@ def from_array(array: np.ndarray) -> ImageArray:
 
 
 def check_array(array: np.ndarray) -> None:
-    """UsageError if an array is of a shape or type that holds no picture."""
+    """ImageError, status ``unreadable``, if an array is of a shape or type that holds no picture."""
     if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))):
-        raise UsageError(
-            f"an image array must be (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), but got {array.shape}"
+        raise ImageError(
+            "unreadable",
+            f"an image array must be (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), but got {array.shape}",
         )
-    if array.dtype not in (np.uint8, np.uint16) and array.dtype.kind != "f":
-        raise UsageError(f"an image array must be uint8, uint16 or float in [0, 1], but got {array.dtype}")
+    if array.dtype.kind not in "iuf":
+        raise ImageError(
+            "unreadable",
+            f"an image array must be integers in 0 to 255, uint16 or float in [0, 1], but got {array.dtype}",
+        )
 
 
 def _as_stored(out: ImageArray, orientation: int) -> ImageArray:

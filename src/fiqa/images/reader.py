@@ -75,8 +75,9 @@ def read(source: Any, *, limits: Limits | None = None, at_least: int | None = No
 
     Args:
         source: a path (str, which may hold undecodable bytes as surrogates, or os.PathLike), the encoded
-            bytes of a file, a PIL image, or an array in RGB order: uint8 or uint16 over their full range or
-            float in [0, 1], of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) with alpha.
+            bytes of a file, a PIL image, or an array in RGB order: uint8 or another integer type with values
+            in 0 to 255, uint16 over its full range, or float in [0, 1]; of shape (H, W),
+            (H, W, 1), (H, W, 3) or (H, W, 4) with alpha.
         limits: what it may cost; None: the defaults.
         at_least: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, as long as its longer side keeps this
             many pixels; the picture's ``scale`` says which it was. None: never reduced.
@@ -84,7 +85,7 @@ def read(source: Any, *, limits: Limits | None = None, at_least: int | None = No
     Raises:
         ImageError: the picture can't be used; its ``status`` is ``missing``, ``unreadable``, ``too_large``,
             or ``failed`` where time or memory ran out.
-        UsageError: ``source`` is of a type that holds no picture.
+        UsageError: ``source`` is none of these.
     """
     limits = limits or Limits()
     if isinstance(source, np.ndarray):

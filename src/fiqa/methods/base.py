@@ -16,6 +16,7 @@ from .. import evidence as names
 from .. import specs
 from ..errors import UsageError
 from ..evidence import Evidence, Name
+from ..measures import CROP_MEASURES
 from ..registry import Registry
 from ..types import FloatArray, ModelCard
 
@@ -80,7 +81,7 @@ class Method:
         return "brighter counts more"
 
 
-METHODS: Registry[type[Method]] = Registry("method", "fiqa.methods", Method)
+METHODS: Registry[type[Method]] = Registry("method", "fiqa.methods", Method, taken=CROP_MEASURES)
 
 
 @dataclass(frozen=True, slots=True)

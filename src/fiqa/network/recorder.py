@@ -28,6 +28,7 @@ def record(
     """
     asked = names.read_names(wanted, vit.depth)
     plan = _plan(vit, asked)
+    last_read = {source: i for i, here in enumerate(plan) for name in here for source in _sources(vit, name)}
     attention = {block for block, here in enumerate(plan) if any(name.kind == "received" for name in here)}
     found: Found = {}
     kept: Found = {}
@@ -35,24 +36,19 @@ def record(
     for here, state in zip(plan, vit.walk(crops, attention), strict=False):
         given = _of_block(vit, state, here, kept)
         found |= keep({name: given[name] for name in here if name in asked})
-        later = {
-            source for names_ in plan[state.index + 1 :] for one in names_ for source in _sources(vit, one)
-        }
-        kept = {name: value for name, value in (kept | given).items() if name in later}
+        kept = {name: value for name, value in (kept | given).items() if last_read.get(name, 0) > state.index}
     return {name: found[name] for name in asked}
 
 
 def _plan(vit: ViT, asked: Sequence[Name]) -> list[list[Name]]:
     """Per block, as deep as the walk must go, what to take from it: what is asked for and what that needs."""
     plan: list[dict[Name, None]] = [{} for _ in range(vit.depth)]
-
-    def take(name: Name) -> None:
-        plan[name.last_block(vit.depth)][name] = None
-        for source in _sources(vit, name):
-            take(source)
-
-    for name in asked:
-        take(name)
+    waiting = list(asked)
+    for name in waiting:  # which grows by what they are made of
+        here = plan[name.last_block(vit.depth)]
+        if name not in here:
+            here[name] = None
+            waiting += _sources(vit, name)
     depth = max((block + 1 for block, here in enumerate(plan) if here), default=0)
     return [list(here) for here in plan[:depth]]
 
