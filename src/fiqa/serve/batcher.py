@@ -20,13 +20,13 @@ from .problems import Problem, busy
 Answer = Future[list[Quality]]
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, kw_only=True)
 class _Work:
     """One image, or the crops of one request, on their way."""
 
     answer: Answer
     cost: int = 1  # of what may be in flight
-    entry: Entry = field(default_factory=lambda: Entry(None, []))
+    entry: Entry = field(default_factory=lambda: Entry(path=None))
     begun: bool = False  # whether a pass has taken it up
     waited: float = 0.0  # seconds, for the pool and for the engine
     _since: float = field(default_factory=time.monotonic)
@@ -102,7 +102,7 @@ class Batcher:
             most = self._max_in_flight * self._batch_size
             raise Problem(413, f"a request may hold at most {most} crops, but got {len(crops)}")
         (work,) = self._accept([passes])
-        work.entry = Entry(None, [Located(None, crop) for crop in crops])
+        work.entry = Entry(path=None, found=[Located(None, crop) for crop in crops])
         self._to_engine(work)
         return work.answer
 
@@ -127,7 +127,7 @@ class Batcher:
                 raise busy(f"{self._in_flight} images are in flight already: send it again in a moment")
             self._in_flight += sum(costs)
             self._metrics.depth.set(self._in_flight)
-        return [_Work(Future(), cost) for cost in costs]
+        return [_Work(answer=Future(), cost=cost) for cost in costs]
 
     def _finish(self, work: _Work, error: BaseException | None = None) -> None:
         """Give the answer, if anybody waits for it still, and let go."""
