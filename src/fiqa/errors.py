@@ -17,7 +17,7 @@ class UsageError(FiqaError, ValueError):
 
 
 class UnknownName(UsageError):
-    """A name (method, model, engine, dataset …) is not known; the message suggests the nearest."""
+    """A name (method, model, engine, data set …) is not known; the message suggests the nearest."""
 
 
 class MissingExtra(FiqaError, ImportError):

@@ -28,7 +28,7 @@ def test_precomputed(tmp_path: Path) -> None:
         ({"names": np.array(["a"]), "embeddings": embeddings}, "expected"),
         ({"names": np.array([1]), "embeddings": embeddings[:1]}, "expected"),
         ({"names": np.array(["a"]), "embeddings": np.full((1, 2), np.nan)}, "not finite"),
-        ({"names": np.array(["a"], dtype=object), "embeddings": embeddings[:1]}, "cannot be used"),
+        ({"names": np.array(["a"], dtype=object), "embeddings": embeddings[:1]}, "can't be used"),
     ):
         np.savez(path, **arrays)
         with pytest.raises(DataError, match=message):
@@ -36,7 +36,7 @@ def test_precomputed(tmp_path: Path) -> None:
     path.write_bytes(b"PK\x03\x04 cut")
     with pytest.raises(DataError, match="no whole zip"):
         PrecomputedEmbeddings(path)
-    with pytest.raises(DataError, match="cannot be used"):
+    with pytest.raises(DataError, match="can't be used"):
         PrecomputedEmbeddings(tmp_path / "none.npz")
 
 
@@ -76,10 +76,10 @@ def header(shape: str, descr: str = "<f4", version: bytes = b"\x01\x00") -> byte
         ([("names.npy", NAMES), ("embeddings.npy", npy(np.ones((2, 3), bool)))], "of bool"),
         ([("names.npy", NAMES), ("embeddings.npy", header("(1099511627776, 3)"))], "do not hold"),
         ([("names.npy", NAMES), ("embeddings.npy", header("(4294967296, 4294967296)"))], "do not hold"),
-        ([("names.npy", NAMES), ("embeddings.npy", header("(-1, 3)"))], "is none|cannot be used"),
+        ([("names.npy", NAMES), ("embeddings.npy", header("(-1, 3)"))], "is none|can't be used"),
         ([("names.npy", NAMES), ("embeddings.npy", header("(2, 3)", "|O"))], "do not hold"),
         ([("names.npy", NAMES), ("embeddings.npy", header("(2, 3)", version=b"\x09\x00"))], "version"),
-        ([("names.npy", NAMES), ("embeddings.npy", b"text")], "cannot be used"),
+        ([("names.npy", NAMES), ("embeddings.npy", b"text")], "can't be used"),
         ([("names.npy", NAMES), ("embeddings.npy", b"\0" * 70_000_000)], "unpacks from"),
     ],
 )

@@ -372,7 +372,7 @@ def test_onnx_outputs_and_errors(tmp_path: Path) -> None:
     assert OnnxNetwork(path).identity != OnnxNetwork(path, preprocess_named("unit")).identity
     with pytest.raises(UnknownName, match="Did you mean 'embedding'"):
         OnnxNetwork(path, output="embeding")
-    with pytest.raises(DataError, match=r"none\.onnx cannot be read"):
+    with pytest.raises(DataError, match=r"none\.onnx can't be read"):
         OnnxNetwork(tmp_path / "none.onnx")
     (tmp_path / "bad.onnx").write_bytes(b"not a network")
     with pytest.raises(DataError, match=r"bad\.onnx does not load"):

@@ -286,13 +286,13 @@ def test_the_default_detector_sees_no_face_in_noise() -> None:
         ("sharpness:radius=2", UnknownName, "no option of sharpness 'radius'"),
         ("mirror", UsageError, "write 'mirror:model=FILE'"),
         ("mirror:model", UsageError, "must be option=value, but got 'model'"),
-        ("ser-fiq:model=a.onnx", UsageError, "cannot be looked into"),
+        ("ser-fiq:model=a.onnx", UsageError, "can't be looked into"),
         ("ser-fiq:model=a.pt,m=ten", UsageError, "m of ser-fiq must be a whole number"),
         ("grafiqs:model=a.pt,family=arcface,flip=yes", UsageError, "flip=yes does not go"),
         ("grafiqs:model=a.pt", UsageError, "needs its family"),
         ("onnx:model=a.onnx,sign=2", UsageError, "1 or -1"),
         ("onnx:model=a.onnx,size=2", UnknownName, "no option of onnx 'size'"),
-        ("onnx:model=a.onnx", DataError, r"a\.onnx cannot be read"),
+        ("onnx:model=a.onnx", DataError, r"a\.onnx can't be read"),
     ],
 )
 def test_wrong_specs(spec: str, error: type[Exception], message: str) -> None:

@@ -12,10 +12,13 @@ from ..errors import UsageError
 from .common import Engine, Heads, Methods, Model, Threads
 from .judging import (
     AlignImages,
+    AnyDataset,
+    AnyRecognizer,
     Cache,
     Pairs,
     Resamples,
     Scores,
+    Seed,
     aligner,
     kept_on_interrupt,
     make_crop_scorer,
@@ -32,19 +35,15 @@ if TYPE_CHECKING:
 
 def calibrate(
     output: Annotated[Path, typer.Option("--output", "-o", help="The profile to write, .json.")],
-    dataset: Annotated[
-        str | None, typer.Option("--dataset", "-d", help="KIND=PATH: images whose identities are known.")
-    ] = None,
-    recognizer: Annotated[
-        str | None, typer.Option("--recognizer", "-r", help="The judge: FILE[:option=value,…].")
-    ] = None,
+    dataset: AnyDataset = None,
+    recognizer: AnyRecognizer = None,
     method: Methods = None,
     scores: Scores = None,
     model: Model = "default",
-    fmr: Annotated[float, typer.Option(help="Where the judge accepts a comparison.")] = 1e-3,
+    fmr: Annotated[float, typer.Option(help="FMR at which a judge accepts.")] = 1e-3,
     pairs: Pairs = "listed",
     resamples: Resamples = 1000,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Seed = 0,
     align: AlignImages = "none",
     cache: Cache = None,
     engine: Engine = "auto",

@@ -19,29 +19,39 @@ OK, WRONG_USE, SOME_NOT_SCORED, NOT_ACCEPTED, FAILED, INTERRUPTED = 0, 2, 3, 4, 
 
 # typer reads these annotations at run time
 Model = Annotated[
-    str, typer.Option("--model", help="'default', a preset, PRESET=FILE, .onnx, .safetensors, .pt, hf-hub:…")
+    str,
+    typer.Option(
+        "--model", help="'default', a preset, PRESET=FILE, .onnx, .safetensors, .pt or hf-hub:NAME."
+    ),
 ]
 Methods = Annotated[
     list[str] | None, typer.Option("--method", "-m", help="Method spec; repeatable. See 'fiqa methods'.")
 ]
+Images = Annotated[
+    list[str],
+    typer.Argument(help="Images, folders, globs, @LIST, or - for a list on stdin."),
+]
 Engine = Annotated[str, typer.Option(help="auto, openvino, onnxruntime or torch.")]
 Precision = Annotated[str, typer.Option(help="fp32, bf16 or int8.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="Processors to use. [default: all]")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Processors to use.", show_default="all")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Faces per forward pass.")]
 Heads = Annotated[int | None, typer.Option(min=1, help="Attention heads of a checkpoint that is no preset.")]
 Align = Annotated[str, typer.Option(help="auto, none or detect.")]
 Landmarks = Annotated[Path | None, typer.Option(help="CSV path,x1,y1,…,x5,y5 to use in place of a detector.")]
 AllFaces = Annotated[bool, typer.Option("--all-faces", help="Every face, not just the largest.")]
 Rotate = Annotated[str, typer.Option(help="none, or auto: also find faces turned by 90°, 180° or 270°.")]
 Detector = Annotated[
-    str | None, typer.Option(help="Source of faces, NAME[:option=value,…]; see 'fiqa methods'.")
+    str | None, typer.Option(help="Source of faces, NAME[:option=value,…]. See 'fiqa methods'.")
 ]
 MinFace = Annotated[
     int | None,
-    typer.Option(metavar="PIXELS", help="Side of the smallest face to look for. [default: 20]"),
+    typer.Option(metavar="PIXELS", help="Side of the smallest face to look for.", show_default="20"),
 ]
 MaxSide = Annotated[
     int | None,
-    typer.Option(metavar="PIXELS", help="Look for faces in a copy of at most this size. [default: 1280]"),
+    typer.Option(
+        metavar="PIXELS", help="Look for faces in a copy of at most this size.", show_default="1280"
+    ),
 ]
 Reasons = Annotated[
     bool, typer.Option("--reasons", help="Also say why a face may be less useful, and what to do about it.")
@@ -50,8 +60,10 @@ ProfileFile = Annotated[
     Path | None, typer.Option("--profile", help="Calibration profile for the 0–100 score.")
 ]
 Budget = Annotated[str | None, typer.Option(help="Limit a face's pass: 50%, 3GFLOPs or 20ms.")]
-Timeout = Annotated[float, typer.Option(help="Seconds after which one image is given up.")]
-MaxFileSize = Annotated[int, typer.Option(min=1, help="Megabytes of the largest file that is read.")]
+Timeout = Annotated[float, typer.Option(metavar="SECONDS", help="Seconds after which one image is given up.")]
+MaxFileSize = Annotated[
+    int, typer.Option(min=1, metavar="MEGABYTES", help="Megabytes of the largest file that is read.")
+]
 Tolerant = Annotated[
     bool, typer.Option("--tolerant", help="Score truncated JPEGs too; the reason says what is missing.")
 ]

@@ -20,6 +20,7 @@ from .judging import (
     Recognizers,
     Resamples,
     Scores,
+    Seed,
     aligner,
     kept_on_interrupt,
     make_crop_scorer,
@@ -39,22 +40,26 @@ def evaluate(
     recognizer: Recognizers = None,
     method: Methods = None,
     rival: Annotated[
-        list[str] | None, typer.Option("--rival", help="NAME[:option=value,…]; repeatable.")
+        list[str] | None,
+        typer.Option("--rival", help="NAME[:option=value,…]; repeatable. See 'fiqa methods'."),
     ] = None,
     scores: Scores = None,
     model: Model = "default",
     fmr: Annotated[
-        list[float] | None, typer.Option(help="FMR target; repeatable. [default: 1e-3, 1e-4]")
+        list[float] | None,
+        typer.Option(help="FMR at which a judge accepts; repeatable.", show_default="1e-3, 1e-4"),
     ] = None,
     discard: Annotated[float, typer.Option(help="The pAUC runs to this share of discarded pairs.")] = 0.3,
     protocol: Annotated[str, typer.Option(help="fixed (ISO/IEC 29794-1) or recomputed.")] = "fixed",
     pairs: Pairs = "listed",
-    mated_per_subject: Annotated[int, typer.Option(min=1, help="Of all against all.")] = 300,
+    mated_per_subject: Annotated[
+        int, typer.Option(min=1, help="Mated comparisons per subject, of all against all.")
+    ] = 300,
     non_mated: Annotated[
-        int, typer.Option(min=1, help="Size of the sample, of all against all.")
+        int, typer.Option(min=1, help="Non-mated comparisons in the sample, of all against all.")
     ] = 1_000_000,
     resamples: Resamples = 1000,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Seed = 0,
     align: AlignImages = "none",
     no_faces: Annotated[
         bool, typer.Option("--no-faces", help="Neither faces nor names in the report.")

@@ -15,6 +15,7 @@ from .common import (
     Detector,
     Engine,
     Heads,
+    Images,
     Landmarks,
     Methods,
     Model,
@@ -27,7 +28,7 @@ from .tables import print_table
 
 
 def explain(
-    images: Annotated[list[str], typer.Argument(help="Images, folders, globs, @LIST, or -.")],
+    images: Images,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the overlays and index.html.")],
     method: Methods = None,
     model: Model = "default",
@@ -63,9 +64,9 @@ def explain(
 
 
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the overlays.")] = Path(
-        "out/demo"
-    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the overlays and index.html.")
+    ] = Path("out/demo"),
     threads: Threads = None,
 ) -> None:
     """Score the example photographs with the embedded model and draw their overlays."""

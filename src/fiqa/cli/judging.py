@@ -24,16 +24,13 @@ if TYPE_CHECKING:
     from ..types import ImageArray
 
 # typer reads these annotations at run time
-Datasets = Annotated[
-    list[str] | None,
-    typer.Option("--dataset", "-d", help="KIND=PATH or KIND:NAME=PATH; repeatable. See 'fiqa datasets'."),
-]
-Recognizers = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--recognizer", "-r", help="The judge: FILE[:option=value,…], .onnx, .npz, .pt; repeatable."
-    ),
-]
+_DATASET, _RECOGNIZER = ("--dataset", "-d"), ("--recognizer", "-r")
+_IMAGES = "Data set, KIND=PATH or KIND:NAME=PATH{}. See 'fiqa datasets'."
+_JUDGE = "The judge, FILE[:option=value,…], .onnx, .npz or .pt{}."
+AnyDataset = Annotated[str | None, typer.Option(*_DATASET, help=_IMAGES.format(""))]
+Datasets = Annotated[list[str] | None, typer.Option(*_DATASET, help=_IMAGES.format("; repeatable"))]
+AnyRecognizer = Annotated[str | None, typer.Option(*_RECOGNIZER, help=_JUDGE.format(""))]
+Recognizers = Annotated[list[str] | None, typer.Option(*_RECOGNIZER, help=_JUDGE.format("; repeatable"))]
 Scores = Annotated[
     list[str] | None,
     typer.Option("--scores", help="NAME=FILE.csv[:COLUMN] with path,score of another tool; repeatable."),
@@ -42,10 +39,11 @@ AlignImages = Annotated[
     str, typer.Option("--align", help="Images that are no 112×112 crops: none (refuse) or detect.")
 ]
 Pairs = Annotated[str, typer.Option("--pairs", help="listed (where there are any) or all against all.")]
-Resamples = Annotated[int, typer.Option(min=20, help="Bootstrap draws of subjects.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of all that is drawn.")]
+Resamples = Annotated[int, typer.Option(min=20, help="Bootstrap draws, for the intervals.")]
 Cache = Annotated[
     Path | None,
-    typer.Option(help="File for embeddings and scores. [default: cache.sqlite beside the output]"),
+    typer.Option(help="File for embeddings and scores.", show_default="cache.sqlite beside the output"),
 ]
 
 

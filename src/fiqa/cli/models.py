@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import FiqaError
-from .common import Engine, Heads, Methods, Model, Precision, Threads, say
+from .common import BatchSize, Engine, Heads, Methods, Model, Precision, Threads, say
 from .tables import print_gates
 
 
@@ -112,7 +112,7 @@ def bench(
     engine: Engine = "auto",
     precision: Precision = "fp32",
     threads: Threads = None,
-    batch_size: Annotated[int, typer.Option(min=1)] = 8,
+    batch_size: BatchSize = 8,
     heads: Heads = None,
 ) -> None:
     """Per depth: GFLOPs, measured time a face, and the share of this machine's own matrix-product rate."""

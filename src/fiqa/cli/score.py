@@ -15,10 +15,12 @@ from .common import (
     SOME_NOT_SCORED,
     Align,
     AllFaces,
+    BatchSize,
     Budget,
     Detector,
     Engine,
     Heads,
+    Images,
     Landmarks,
     MaxFileSize,
     MaxSide,
@@ -46,9 +48,7 @@ if TYPE_CHECKING:
 
 
 def score(
-    paths: Annotated[
-        list[str], typer.Argument(help="Images, folders, globs, @LIST, or - for a list on stdin.")
-    ],
+    images: Images,
     method: Methods = None,
     model: Model = "default",
     align: Align = "auto",
@@ -69,7 +69,7 @@ def score(
     engine: Engine = "auto",
     precision: Precision = "fp32",
     threads: Threads = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Faces a forward pass.")] = 8,
+    batch_size: BatchSize = 8,
     heads: Heads = None,
     landmarks: Landmarks = None,
     detector: Detector = None,
@@ -89,7 +89,7 @@ def score(
 
     if output is None:
         _check_stdout(resume, save_crops)
-    found = expand(paths)
+    found = expand(images)
     scorer = make_scorer(
         model=model, methods=method, engine=engine, align=align, threads=threads, precision=precision,
         heads=heads, profile=profile, budget=budget, landmarks=landmarks, detector=detector,

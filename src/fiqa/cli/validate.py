@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import DataError, unknown
-from .common import Engine, Heads, Methods, Model, Threads
+from .common import Align, Engine, Heads, Images, Methods, Model, Threads
 from .judging import Resamples, kept_on_interrupt, progress_bars
 
 if TYPE_CHECKING:
@@ -20,15 +20,19 @@ if TYPE_CHECKING:
 
 
 def validate(
-    images: Annotated[list[str], typer.Argument(help="Images, folders, globs, @LIST, or -.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for validation.html and .json.")],
+    images: Images,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for validation.html and validation.json.")
+    ],
     method: Methods = None,
     model: Model = "default",
-    kind: Annotated[list[str] | None, typer.Option(help="Degradation; repeatable. [default: all]")] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(help="Degradation; repeatable.", show_default="all")
+    ] = None,
     steps: Annotated[int, typer.Option(min=2, help="Severities, the unchanged image included.")] = 6,
     limit: Annotated[int, typer.Option(min=2, help="Use this many images at most, evenly chosen.")] = 200,
     resamples: Resamples = 1000,
-    align: Annotated[str, typer.Option(help="auto, none or detect.")] = "auto",
+    align: Align = "auto",
     engine: Engine = "auto",
     threads: Threads = None,
     heads: Heads = None,

@@ -115,7 +115,7 @@ def test_missing_lists(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is empty"):
         read_pairs(tmp_path)
     (tmp_path / "pairs.txt").write_bytes(b"\xff\xfe\xff")
-    with pytest.raises(DataError, match="cannot be read as text"):
+    with pytest.raises(DataError, match="can't be read as text"):
         read_pairs(tmp_path)
 
 

@@ -33,7 +33,7 @@ def lines_of(path: Path, expected: str) -> list[tuple[int, str]]:
     try:
         text = existing(path, expected).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as text ({error}): expected {expected}") from error
+        raise DataError(f"{path} can't be read as text ({error}): expected {expected}") from error
     # not splitlines, which also splits at characters that editors don't count as the end of a line
     lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not lines:

@@ -31,7 +31,7 @@ def read_bin(path: str | Path, name: str | None = None) -> Dataset:
         is_genuine = np.array([_flag(flag) for flag in flags], dtype=np.bool_)
         images, rows = _distinct(encoded)
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): expected {_EXPECTED}") from error
+        raise DataError(f"{path} can't be read ({error.strerror}): expected {_EXPECTED}") from error
     except DataError as error:
         raise DataError(f"{path} is damaged or not what it seems ({error}): expected {_EXPECTED}") from error
     pairs = np.array(rows, dtype=np.int32).reshape(-1, 2)

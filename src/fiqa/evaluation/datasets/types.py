@@ -178,6 +178,4 @@ class Dataset:
         try:
             return source.read_bytes()
         except OSError as error:
-            raise DataError(
-                f"data set {self.name!r}: cannot read image {source}: {error.strerror}"
-            ) from error
+            raise DataError(f"data set {self.name!r}: can't read image {source}: {error.strerror}") from error

@@ -62,7 +62,7 @@ class OnnxNetwork:
         try:
             digest = hashlib.sha256(self.path.read_bytes()).hexdigest()[:32]
         except OSError as error:
-            raise DataError(f"{path} cannot be read ({error.strerror}): expected an ONNX network") from error
+            raise DataError(f"{path} can't be read ({error.strerror}): expected an ONNX network") from error
         self._session = _session(self.path, threads)
         inputs = self._session.get_inputs()
         if len(inputs) != 1:

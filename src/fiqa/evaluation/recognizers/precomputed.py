@@ -36,7 +36,7 @@ class PrecomputedEmbeddings:
             with zipfile.ZipFile(path) as archive:
                 names, embeddings = (_array(archive, member) for member in ("names", "embeddings"))
         except (OSError, ValueError, KeyError, EOFError, RuntimeError, MemoryError) as error:
-            raise DataError(f"{path} cannot be used ({_cause(error)}): expected {_EXPECTED}") from error
+            raise DataError(f"{path} can't be used ({_cause(error)}): expected {_EXPECTED}") from error
         except (zipfile.BadZipFile, zlib.error) as error:
             raise DataError(f"{path} is no whole zip ({error}): expected {_EXPECTED}") from error
         self._fill(names, embeddings, name or Path(path).stem, str(path))

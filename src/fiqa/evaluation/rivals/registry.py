@@ -125,7 +125,7 @@ class _OfTorchRecognizer(_OfRecognizer):
 
     def looked_into(self, family: str = "") -> TorchRecognizer:
         if self.model.lower().endswith((".onnx", ".npz")):
-            raise UsageError(f"{self.model} cannot be looked into: expected a .pt, .pth or .safetensors file")
+            raise UsageError(f"{self.model} can't be looked into: expected a .pt, .pth or .safetensors file")
         if self.flip == "yes":
             raise UsageError("flip=yes does not go with this method: it looks into one pass of the network")
         return self.recognizer(family)  # type: ignore[return-value]  # such a file gives no other
