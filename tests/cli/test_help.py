@@ -20,6 +20,7 @@ OWN = {
     "batch_size",  # that of a server is filled by several callers
     "max_file_size",
     "timeout",
+    "copy",  # into groups, or of the best
 }
 
 

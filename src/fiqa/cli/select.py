@@ -54,7 +54,9 @@ _SHOWN = 5  # of what a dry run would do, and of what went wrong
 
 
 def gate(
-    images: Annotated[list[str], typer.Argument(help="Images, folders, globs, @LIST, or -.")],
+    images: Annotated[
+        list[str], typer.Argument(help="Images, folders, globs, @LIST, or - for a list on stdin.")
+    ],
     at: Rule,
     method: Methods = None,
     model: Model = "default",
