@@ -21,9 +21,12 @@ __all__ = ["ListedScores", "choose_column", "read_scores"]
 
 @dataclass(frozen=True, slots=True)
 class ListedScores:
-    """One quality measure that another tool has computed: ``scores`` by path, higher = better.
+    """One quality measure that another tool has computed.
 
-    ``source``: the file, for messages. A score of −inf stands for an image that the tool refused.
+    Attributes:
+        name: what tables call it.
+        source: the file, for messages.
+        scores: {path: score}, higher = better; −inf stands for an image that the tool refused.
     """
 
     name: str

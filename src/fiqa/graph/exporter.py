@@ -101,7 +101,13 @@ def export_graph(vit: ViT, wanted: Sequence[str] | None = None, *, half: bool = 
 def export(
     vit: ViT, path: str | os.PathLike[str], wanted: Sequence[str] | None = None, *, half: bool = False
 ) -> None:
-    """Write the graph of :func:`export_graph` to ``path``, whole or not at all."""
+    """Write the graph of :func:`export_graph` to ``path``, whole or not at all.
+
+    Args:
+        vit: the network; it stays as it is.
+        path: of the ONNX file.
+        wanted, half: as of :func:`export_graph`.
+    """
     graph = export_graph(vit, wanted, half=half)
     temporary = Path(f"{os.fspath(path)}.part")
     temporary.write_bytes(graph)

@@ -17,11 +17,17 @@ Found = dict[Name, Tensor]
 def record(
     vit: ViT, crops: Tensor, wanted: Sequence[str], keep: Callable[[Found], Found] = lambda found: found
 ) -> Found:
-    """Walk ``vit`` over crops uint8 RGB (B, H, W, 3) and return the ``wanted`` evidence, in that order.
+    """Walk a network over crops and return the wanted evidence, in that order.
 
     The walk stops at the deepest block that a wanted name reads. Distances, means and scores are taken in
     float32 even when the network runs in bfloat16 under autocast. Only what a later block refers to is
-    kept, so that memory does not grow with depth. ``keep`` may move what a block gave to another place.
+    kept, so that memory does not grow with depth.
+
+    Args:
+        vit: the network.
+        crops: uint8 RGB (B, H, W, 3).
+        wanted: names as in :mod:`fiqa.evidence`.
+        keep: may move what a block gave to another place.
 
     Raises:
         UsageError: a name that this network can't give.

@@ -114,21 +114,28 @@ def edc(
 ) -> Curve:
     """The EDC of comparisons whose lowest qualities are discarded first.
 
-    quality: (n,) of each *pair* (see ``pair_quality``), higher = better. −inf is allowed: it leaves first.
-    similarity: (n,) comparison scores, higher = more alike. is_genuine: (n,), 1 for a mated pair.
-    fmr: the target that sets the threshold, in [0, 1).
-    protocol: ``"fixed"`` (ISO/IEC 29794-1): one threshold, ``threshold_at_fmr`` of *all* non-mated scores;
-        a mated pair is an error if score < threshold; pairs of equal quality leave together; at 100 %
-        discard the error is 0. ``"recomputed"``: mated and non-mated pairs are discarded together at
-        0, 5 … 95 %, and each remainder gets its own threshold, the one whose FMR is *nearest* to the
-        target, which may lie above it. Only to compare with tables published so: the threshold drifts, and
-        pairs of equal quality leave in the order of ``numpy.argsort``, which depends on the processor.
-    error: ``"fnmr"`` (mated pairs), or ``"fmr"`` (the non-mated pairs are discarded and their false matches
-        counted; protocol ``fixed`` only).
+    Args:
+        quality: (n,) of each *pair* (see ``pair_quality``), higher = better; −inf leaves first.
+        similarity: (n,) comparison scores, higher = more alike.
+        is_genuine: (n,), 1 for a mated pair.
+        fmr: the target that sets the threshold, in [0, 1).
+        protocol: ``"fixed"`` (ISO/IEC 29794-1): one threshold, ``threshold_at_fmr`` of all non-mated scores;
+            a mated pair is an error if score < threshold; pairs of equal quality leave together; at 100 %
+            discard the error is 0. ``"recomputed"``: mated and non-mated pairs are discarded together at
+            0, 5 … 95 %, and each remainder gets its own threshold, the one whose FMR is *nearest* to the
+            target, which may lie above it. Only to compare with tables published so: the threshold drifts,
+            and pairs of equal quality leave in the order of ``numpy.argsort``, which depends on the
+            processor.
+        error: ``"fnmr"`` (mated pairs), or ``"fmr"`` (the non-mated pairs are discarded and their false
+            matches counted; protocol ``fixed`` only).
 
-    Warns UnreliableFMR when fmr × non-mated pairs < 10. Raises UsageError for arrays that don't fit together,
-    DataError for NaN and for no mated or no non-mated pair. If all qualities are equal the curve is level
-    until all pairs leave.
+    Returns:
+        The curve; level until all pairs leave if all qualities are equal. Warns UnreliableFMR when
+        fmr × non-mated pairs < 10.
+
+    Raises:
+        UsageError: arrays that don't fit together.
+        DataError: NaN, or no mated or no non-mated pair.
 
     >>> curve = edc([0.1, 0.4, 0.9] + [0.5] * 20, [0.2, 0.6, 0.8] + [0.3] * 20, [1] * 3 + [0] * 20, fmr=0.5)
     >>> curve.discard.round(3).tolist(), curve.fnmr.round(3).tolist()
@@ -145,7 +152,15 @@ def edc_many(
     protocol: Protocol = "fixed",
     error: Error = "fnmr",
 ) -> dict[float, Curve]:
-    """``edc`` at several FMR targets, sorted once: {fmr: Curve}, in the order of ``fmrs``."""
+    """:func:`edc` at several FMR targets, sorted once.
+
+    Args:
+        quality, similarity, is_genuine, protocol, error: as of :func:`edc`.
+        fmrs: the targets, each in [0, 1).
+
+    Returns:
+        {fmr: Curve}, in the order of ``fmrs``.
+    """
     return _edc(quality, similarity, is_genuine, fmrs, protocol, error)
 
 

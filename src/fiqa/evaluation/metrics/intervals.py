@@ -107,7 +107,16 @@ def bootstrap_band(
     level: float = 0.95,
     draws: Draws | None = None,
 ) -> Band:
-    """The FNM-EDC (``fixed``) at ``discard`` (m,), by default 0, 0.01 … 0.95, an interval at each point."""
+    """The FNM-EDC (``fixed``) with an interval at each point.
+
+    Args:
+        quality: (n,) of each pair, higher = better.
+        comparisons: the n pairs, with the subjects that are drawn.
+        fmr: the target that sets the threshold, once for all draws.
+        discard: (m,) shares in [0, 1] at which the curve is read; None: 0, 0.01 … 0.95.
+        level: share of the draws that an interval holds.
+        draws: how many, and from which seed.
+    """
     grid = np.arange(96) / 100 if discard is None else np.asarray(discard, np.float64)
     curve = edc(quality, comparisons.similarity, comparisons.is_genuine, fmr)
     samples = []

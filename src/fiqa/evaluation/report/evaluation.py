@@ -35,8 +35,18 @@ def write_report(
 ) -> Path:
     """Write ``results.json``, ``results.csv``, ``table.tex`` and ``report.html`` into ``folder``.
 
-    datasets: those of the evaluation, for the worst and best faces; without them neither faces nor names of
-    images are written anywhere. Returns the path of the page. Raises OSError if the folder can't be written.
+    Args:
+        evaluation: what :func:`fiqa.evaluation.evaluate` gave.
+        folder: made where it is missing.
+        datasets: those of the evaluation, for the worst and best faces; without them neither faces nor names
+            of images are written anywhere.
+        align: as of :func:`fiqa.evaluation.evaluate`, for faces that are no crops yet.
+
+    Returns:
+        Path of the page.
+
+    Raises:
+        OSError: the folder can't be written.
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)

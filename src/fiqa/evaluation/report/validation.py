@@ -22,9 +22,18 @@ def write_validation(
     remarks: tuple[str, ...] = (),
     model: str = "",
 ) -> Path:
-    """Write ``validation.json`` and ``validation.html`` into ``folder``; returns the path of the page.
+    """Write ``validation.json`` and ``validation.html`` into ``folder``.
 
-    With ``proposals`` only the proposed settings get box plots. ``remarks``: what a reader must know.
+    Args:
+        validations: {method spec: what was measured}.
+        folder: made where it is missing.
+        n_images: how many images were degraded.
+        proposals: {method: proposal}; with them only the proposed settings get box plots.
+        remarks: what a reader must know, a sentence each.
+        model: name of the network that scored.
+
+    Returns:
+        Path of the page.
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
