@@ -1,4 +1,4 @@
-"""Every method and option against the literal formula; specs as text; depth limits."""
+"""What every method holds to: what it asks for, its spec as text, its depth, its independence."""
 
 from __future__ import annotations
 
@@ -6,173 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fiqa import methods
 from fiqa.errors import UnknownName, UsageError
 from fiqa.evidence import Evidence, Name, exit_, received
-from fiqa.methods import Attn, Exit, ExitDepth, ExitMean, Method, ViTNT, needs, parse
-from fiqa.network import describe, record
+from fiqa.methods import METHODS, Attn, Exit, ExitDepth, ExitMean, Method, ViTNT, needs, parse
 from fiqa.types import ModelCard
-from reference.literal import LiteralViT, fuse
-
-NETWORKS = {
-    "patch 16": {},
-    "patch 8, one head, relu6": {"patch_size": 8, "heads": 1, "width": 12, "depth": 4},
-    "patch 9, 108 of 112 pixels, gelu": {"patch_size": 9, "activation": "gelu", "mlp_width": 40},
-    "qkv bias, eps": {"qkv_bias": True, "norm_eps": 1e-3, "heads": 4, "depth": 5},
-    "own mean and std": {"mean": (0.48, 0.46, 0.41), "std": (0.27, 0.26, 0.28)},
-    "224 pixels": {"image_size": 224, "patch_size": 32},
-    "64 pixels": {"image_size": 64, "patch_size": 16},
-    "flatten head": {"head": "flatten", "embedding": 10},
-    "mean head": {"head": "mean", "embedding": 10},
-    "quality token": {"quality": "token", "quality_token": True, "head": "flatten", "embedding": 8},
-    "quality token, mean head": {"quality": "token", "quality_token": True, "head": "mean", "embedding": 8},
-    "quality of the embedding": {"quality": "embedding", "head": "flatten", "embedding": 8, "depth": 4},
-    "quality of the mean embedding": {"quality": "embedding", "head": "mean", "embedding": 8},
-    "full": {
-        "quality": "embedding",
-        "quality_token": True,
-        "head_sees_prefix": True,
-        "head": "flatten",
-        "embedding": 16,
-    },
-    "conv stem": {
-        "stem": "conv",
-        "patch_size": 8,
-        "quality": "token",
-        "quality_token": True,
-        "activation": "gelu",
-    },
-    "convnext stem": {"stem": "convnext", "patch_size": 8, "stem_widths": (6, 10), "stem_depths": (2, 1)},
-    "convnext stem, three levels": {
-        "stem": "convnext",
-        "patch_size": 8,
-        "stem_widths": (4, 6, 8),
-        "stem_depths": (1, 1, 2),
-        "stem_kernels": (3, 5, 7),
-    },
-}
-CARD = ModelCard("net", depth=12, grid=(14, 14), exits=True)
-TRAINING_FREE = ModelCard("recogniser", depth=6, grid=(14, 14))
-
-
-@pytest.fixture(scope="module", params=NETWORKS)
-def case(request, make_vit, crops):
-    """A network, its literal twin's states on two crops, and the function spec → (score, map)."""
-    vit = make_vit(list(NETWORKS).index(request.param), **NETWORKS[request.param]).fold()
-    literal = LiteralViT(vit)
-    images = crops[:2]
-    card = describe(vit)
-
-    def run(spec):
-        method = parse(spec, card)
-        with torch.inference_mode():
-            found = record(vit, torch.from_numpy(images), method.needs())
-        evidence = Evidence({name: value.numpy() for name, value in found.items()}, card.grid)
-        return method.score(evidence), method.patch_map(evidence)
-
-    return vit, literal, literal.run(images), run
-
-
-def _close(got, want, tolerance=1e-4):
-    assert got.dtype == np.float32
-    np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance * np.abs(want).max())
-
-
-@pytest.mark.parametrize("norm", ["final", "none"])
-@pytest.mark.parametrize("weighting", ["uniform", "last", "mean"])
-def test_vitnt_is_the_literal_formula(case, weighting, norm):
-    vit, literal, states, run = case
-    last = vit.depth - 1
-    everything = list(range(vit.depth))
-    for numbers, alpha in ((everything, 8.0), ([0, 1], 3.5), ([0, last], 1.0), ([1, last], 20.0)):
-        blocks = ",".join(map(str, numbers))
-        score, patch_map = run(f"vitnt:blocks={blocks},alpha={alpha},weighting={weighting},norm={norm}")
-        want, want_map = literal.vitnt(states, numbers, alpha, weighting, norm)
-        _close(score, want)
-        _close(patch_map, want_map.reshape(-1, *vit.grid))
-        assert ((patch_map > 0) & (patch_map <= 1)).all()
-
-
-@pytest.mark.parametrize("reduce", ["mean", "median", "max", "inverse-std"])
-def test_attn_is_the_literal_formula(case, reduce):
-    vit, literal, states, run = case
-    blocks = range(vit.depth) if reduce == "mean" else (vit.depth - 1,)
-    for block in blocks:
-        score, patch_map = run(f"attn:reduce={reduce},block={block}")
-        want, want_map = literal.attn(states[block], reduce)
-        _close(score, want)
-        if reduce in ("mean", "max"):
-            _close(patch_map, want_map.reshape(-1, *vit.grid))
-        else:
-            assert patch_map is None
-
-
-def test_attn_reads_the_last_block_unless_told_otherwise(case):
-    vit, _, _, run = case
-    np.testing.assert_array_equal(run("attn")[0], run(f"attn:block={vit.depth - 1}")[0])
-
-
-def test_the_attn_map_averages_exactly_to_the_score(case):
-    _, _, _, run = case
-    score, patch_map = run("attn")
-    np.testing.assert_array_equal(score, patch_map.reshape(len(score), -1).mean(axis=1))
-
-
-def test_exits_are_the_whole_head_at_every_block(case):
-    vit, literal, states, run = case
-    if not vit.has_exits:
-        for spec in ("exit:1", "exit", "exit-mean", "exit-depth"):
-            with pytest.raises(UsageError, match="use vitnt or attn"):
-                run(spec)
-        return
-    want = np.stack([literal.exit_score(state.tokens) for state in states], axis=1)
-    got = np.stack([run(f"exit:{number}")[0] for number in range(1, vit.depth + 1)], axis=1)
-    _close(got, want)
-    np.testing.assert_array_equal(run("exit")[0], got[:, -1])
-    _close(run("exit-mean")[0], fuse(want, [1] * vit.depth))
-    _close(run("exit-depth")[0], fuse(want, list(range(1, vit.depth + 1))))
-    _close(run("exit-mean:exits=2")[0], fuse(want[:, :2], [1, 1]))
-    _close(run("exit-depth:exits=2")[0], fuse(want[:, :2], [1, 2]))
-    assert run("exit-depth")[1] is None
-
-
-def test_the_embedding_is_the_literal_head(case, crops):
-    vit, literal, states, _ = case
-    if vit.head is None:
-        with pytest.raises(UsageError, match="no recognition head"):
-            record(vit, torch.from_numpy(crops[:1]), ["embedding"])
-        return
-    found = record(vit, torch.from_numpy(crops[:2]), ["embedding"])["embedding"]
-    _close(found.numpy(), literal.embedding(states[-1].tokens))
-
-
-def test_depth_weights_of_twelve_exits_are_l_over_78():
-    exits = np.random.default_rng(0).normal(size=(3, 12)).astype(np.float32)
-    evidence = Evidence({f"exit/{i + 1}": exits[:, i] for i in range(12)}, (14, 14))
-    want = sum((i + 1) / 78 * exits[:, i].astype(float) for i in range(12))
-    np.testing.assert_allclose(parse("exit-depth", CARD).score(evidence), want, rtol=1e-5)
-    np.testing.assert_allclose(parse("exit-mean", CARD).score(evidence), exits.mean(axis=1), rtol=1e-5)
-
-
-def test_vitnt_of_patches_that_do_not_move_is_one():
-    still = np.zeros((2, 4), dtype=np.float32)
-    evidence = Evidence({"step/0-1/final": still}, (2, 2))
-    card = ModelCard("two", depth=2, grid=(2, 2))
-    np.testing.assert_array_equal(parse("vitnt:weighting=uniform", card).score(evidence), 1)
-
-
-def test_scores_stay_finite_at_the_largest_distance_and_a_steep_alpha():
-    far = np.full((1, 4), 2, dtype=np.float32)
-    evidence = Evidence({"step/0-1/final": far}, (2, 2))
-    score = parse("vitnt:weighting=uniform,alpha=40", ModelCard("two", depth=2, grid=(2, 2))).score(evidence)
-    assert 0 <= score[0] < 1e-30
-
-
-# ---------------------------------------------------------------- what a method asks for
+from methods.cases import CARD
 
 
 def test_methods_ask_for_no_more_than_they_read():
@@ -225,10 +66,9 @@ def test_methods_of_one_call_share_what_they_read():
     assert needs(both) == both[0].needs()
 
 
-# ---------------------------------------------------------------- specs
-
-
 _BLOCKS = st.lists(st.integers(0, 40), min_size=2, max_size=12, unique=True).map(lambda b: tuple(sorted(b)))
+
+
 _METHODS = st.one_of(
     st.builds(
         ViTNT,
@@ -356,17 +196,6 @@ def test_a_depth_that_the_model_does_not_have_is_refused(spec, message):
         parse(spec, CARD)
 
 
-@pytest.mark.parametrize("spec", ["exit:1", "exit-mean", "exit-depth"])
-def test_exits_of_a_plain_recogniser_are_refused(spec):
-    with pytest.raises(UsageError, match="recogniser does not have; use vitnt or attn"):
-        parse(spec, TRAINING_FREE)
-
-
-def test_one_block_has_no_transition():
-    with pytest.raises(UsageError, match="only one"):
-        parse("vitnt", ModelCard("shallow", depth=1, grid=(2, 2)))
-
-
 def test_what_a_spec_leaves_open_comes_from_the_model():
     card = ModelCard("b", depth=24, grid=(14, 14), defaults={"vitnt": "vitnt:blocks=0-19,weighting=mean"})
     assert str(parse("vitnt", card)) == "vitnt:blocks=0-19,alpha=8,weighting=mean,norm=final"
@@ -374,13 +203,10 @@ def test_what_a_spec_leaves_open_comes_from_the_model():
 
 
 def test_the_registry_holds_the_methods_of_the_three_papers():
-    assert {"vitnt", "attn", "exit", "exit-mean", "exit-depth"} <= set(methods.METHODS)
-    for method in methods.METHODS.values():
+    assert {"vitnt", "attn", "exit", "exit-mean", "exit-depth"} <= set(METHODS)
+    for method in METHODS.values():
         assert method.summary
         assert "arXiv" in method.source
-
-
-# ---------------------------------------------------------------- evidence in any shape
 
 
 @settings(max_examples=40, deadline=None)
