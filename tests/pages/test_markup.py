@@ -39,6 +39,7 @@ def test_bytes_that_are_no_text_can_be_written():
 
 
 LEVELS = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+LINE = Line(name=HOSTILE, style=0, x=LEVELS, y=LEVELS)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ LEVELS = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
         chart_grid([(HOSTILE, HOSTILE)]),
         legend([(HOSTILE, 0)]),
         notes([HOSTILE]),
-        line_chart(HOSTILE, HOSTILE, HOSTILE, [Line(HOSTILE, 0, LEVELS, LEVELS)], (HOSTILE, HOSTILE), 1.0),
+        line_chart(HOSTILE, HOSTILE, HOSTILE, [LINE], (HOSTILE, HOSTILE), 1.0),
         histogram(HOSTILE, HOSTILE, HOSTILE, [0, 1], [(HOSTILE, 0, [1])], HOSTILE),
         box_plot(HOSTILE, HOSTILE, HOSTILE, [Box(HOSTILE, LEVELS)], (HOSTILE, HOSTILE)),
     ],
