@@ -9,6 +9,7 @@ drawn at random. Without them the two example portraits are taken.
 from __future__ import annotations
 
 import argparse
+import io
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -42,6 +43,7 @@ SEVERITIES = (0.7, 0.85, 1.0)
 STOPS, CONTRASTS, SHADOWS = (-3, -2, -1, 0, 1), (1.0, 0.5, 0.25), (1, 2, 3, 4)
 ANGLES, CLOSE = (0, 10, 20, 30, 40), 3.0
 GOOD = 80.0
+QUALITIES, N_SAVED = (50, 30, 20, 15, 10, 5), 80
 REPEATS = 15
 
 
@@ -109,6 +111,25 @@ def tilted(photos: Sequence[ImageArray], source: DetectorSource) -> dict[int, tu
         shares[angle] = float(np.mean(first)), float(np.mean(both))
         print(f"  {angle:>3}°: first look {shares[angle][0]:.1%}, with the second {shares[angle][1]:.1%}")
     return shares
+
+
+def saved_again(paths: Sequence[str], scorer: Scorer) -> None:
+    """What JPEG compression of the whole photo costs its score, by the quality of the file."""
+    before = [
+        q for q in scorer.stream(paths, keep=()) if q.ok and (q.score or 0) >= GOOD and q.path and q.face
+    ]
+    print(f"Score lost when a photograph is saved as JPEG, {len(before)} photographs")
+    for quality in QUALITIES:
+        after = scorer.stream([(_as_jpeg(one.path, quality), [one.face]) for one in before], keep=())
+        lost = [(one.score or 0) - (other.score or 0) for one, other in zip(before, after, strict=True)]
+        median, most = np.percentile(lost, (50, 90))
+        print(f"  quality {quality:>3}: median {median:.1f}, 90th percentile {most:.1f}")
+
+
+def _as_jpeg(path: str | None, quality: int) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(load(path)).save(file, "JPEG", quality=quality)
+    return file.getvalue()
 
 
 def _at(faces: Sequence[Face], upright: Face, shape: Sequence[int], turn: float) -> Face | None:
@@ -226,6 +247,7 @@ def main() -> None:
     scorer = Scorer(threads=1, reasons=True)
     undegraded("crops", scorer.qualities(np.stack(crops)))
     undegraded("photographs", list(scorer.stream(paths, keep=())))
+    saved_again(paths[:N_SAVED], scorer)
     tilted([load(path) for path in paths], DetectorSource())
     print("The same face under other light")
     for path, crop in zip(example_paths(), example_crops(), strict=True):

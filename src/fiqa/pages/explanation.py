@@ -68,17 +68,23 @@ def _table(
 def _caption(quality: Quality) -> Html:
     name = quality.path or "image"
     if not quality.ok:
-        said = render("{}<br><strong>{}</strong><br>{}", name, quality.status, quality.reason)
-        return join([said, _advice(quality)])
+        said = [quality.reason, *(reason.advice for reason in quality.reasons)]
+        lines = join(render("<br>{}", line) for line in said)
+        return render("{}<br><strong>{}</strong>{}", name, quality.status, lines)
     score = Html() if quality.score is None else render("<br><strong>{:.0f}</strong> of 100", quality.score)
     raw = join(render("<br>{} {:.4f}", spec, value) for spec, value in quality.raw.items())
-    return render("{}, face {}{}{}{}", name, quality.face_index, score, raw, _advice(quality))
+    return render("{}, face {}{}{}{}", name, quality.face_index, score, _advice(quality), raw)
 
 
 def _advice(quality: Quality) -> Html:
-    """The reasons, the most likely cause first."""
+    """The reasons, the most likely cause first, each with what was measured."""
     return join(
-        render("<br>{}{}: {}", reason.code.replace("_", " "), _value(reason), reason.advice)
+        render(
+            "<br><strong>{}</strong>: {} <small>{}</small>",
+            reason.code.replace("_", " "),
+            reason.advice,
+            _value(reason),
+        )
         for reason in quality.reasons
     )
 
@@ -87,7 +93,7 @@ def _value(reason: Reason) -> str:
     """What was measured beside its limit."""
     if reason.value is None or reason.limit is None:
         return ""
-    return f" ({reason.value:.3g} {reason.unit}, limit {reason.limit:.3g})"
+    return f"{reason.value:.3g} {reason.unit}, limit {reason.limit:.3g}"
 
 
 def _slug(text: str | None) -> str:
