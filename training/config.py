@@ -21,16 +21,21 @@ class TrainConfig:
             recipe of the ViT-FIQA paper for labelled faces (CosFace + CR-FIQA's label, no teacher).
         mode: where quality is read: ``token`` (mode T, a quality token) or ``embedding`` (mode C).
         width, depth, heads: the student's shape. stem, stem_*: as in `fiqa.network.vit.ViTConfig`.
+        quality_features, quality_hidden, quality_exits: form of the quality heads of mode ``token``, as in
+            `fiqa.network.ViTConfig`; the defaults are ViT-FIQA's shared linear head.
         frozen_stem: keep the (pretrained) stem as it is; its features are then computed once a view.
         embedding: length of the embedding; with a teacher, the teacher's length is taken.
         batch: views a step and process. reuse: steps a view is used in, on average. ring: views held.
         samples: length of the run in views (all processes together); seconds, if not 0, ends it by the clock
             instead: the schedule then follows the time spent in steps, also across resumes.
-        lr_matrix: Muon's rate for the block matrices. lr: AdamW's for the rest.
+        lr_matrix: Muon's rate for the block matrices. lr: AdamW's for the rest. lr_stem: AdamW's for a stem
+            that is not frozen; 0 for the rate of the rest.
         keep: (from this fraction of the run, tokens kept of each 2×2 group of patches): most of the run sees
             a quarter of the patches, which costs a quarter and teaches nearly as much; the end sees all.
         *_weight: weight of each loss, see `objectives`.
-        map_contrast: by how many standard deviations of quality a spoilt patch is to be below the others.
+        stray: share of views that are no upright face at all, so that quality knows them.
+        save_every: steps between checkpoints; there is one after 5 minutes in any case.
+        examine_every: steps between the figures on held-out faces; 0 for none.
     """
 
     objective: Literal["distil", "cosface"] = "distil"
@@ -39,6 +44,9 @@ class TrainConfig:
     depth: int = 8
     heads: int = 5
     embedding: int = 512
+    quality_features: tuple[str, ...] = ("token",)
+    quality_hidden: int = 0
+    quality_exits: Literal["shared", "own", "added"] = "shared"
     stem: Literal["patch", "conv", "convnext"] = "convnext"
     stem_widths: tuple[int, ...] = (32, 64, 100)
     stem_depths: tuple[int, ...] = (3, 3, 8)
@@ -52,6 +60,7 @@ class TrainConfig:
     warmup: int = 100
     lr_matrix: float = 5e-3
     lr: float = 1.5e-3
+    lr_stem: float = 0.0
     weight_decay: float = 0.02
     keep: tuple[tuple[float, int], ...] = ((0.0, 1), (0.6, 2), (0.85, 4))
     ema: float = 0.998
@@ -63,7 +72,7 @@ class TrainConfig:
     stability_weight: float = 0.3
     stability_every: int = 2
     map_weight: float = 0.2
-    map_contrast: float = 1.5
+    stray: float = 0.0
     alpha: float = 8.0
     margin: float = 0.4
     scale: float = 64.0
@@ -72,6 +81,7 @@ class TrainConfig:
     seed: int = 0
     log_every: int = 25
     save_every: int = 100
+    examine_every: int = 0
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
@@ -99,6 +109,9 @@ class TrainConfig:
             embedding=self.embedding,
             quality=self.mode,
             quality_token=self.mode == "token",
+            quality_features=self.quality_features,
+            quality_hidden=self.quality_hidden,
+            quality_exits=self.quality_exits,
         )
 
     def save(self, path: Path) -> None:
@@ -112,7 +125,7 @@ class TrainConfig:
     def of(values: dict[str, Any]) -> TrainConfig:
         """From what JSON can hold; raises TypeError for a field that does not exist."""
         values = dict(values)
-        values |= {k: tuple(v) for k, v in values.items() if k.startswith("stem_")}
+        values |= {k: tuple(v) for k, v in values.items() if k.startswith("stem_") or k == "quality_features"}
         if "keep" in values:
             values["keep"] = tuple(tuple(k) for k in values["keep"])
         if "augment" in values:

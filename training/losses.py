@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from objectives import contrast, correlation, dense, exit_quality, located
+from objectives import contrast, correlation, dense, exit_quality, locality
 from student import Output, Student
 from views import Views
 
@@ -24,9 +24,10 @@ def total_loss(
         quality_weight = 10 * config.quality_weight  # the paper's λ
     else:
         label, quality_weight = views.label, config.quality_weight
-        cos = (embedding * views.target).sum(1)
-        parts["cos"] = cos.mean()
-        parts["contrast"] = contrast(embedding, views.target, student.temperature.clamp(5, 40))
+        faces = ~views.stray
+        embedding, target = embedding[faces], views.target[faces]
+        parts["cos"] = (embedding * target).sum(1).mean()
+        parts["contrast"] = contrast(embedding, target, student.temperature.clamp(5, 40))
         loss = config.cos_weight * (1 - parts["cos"]) + config.contrast_weight * parts["contrast"]
         if len(student.dense):
             scaled = views.map * student.map_scale
@@ -41,7 +42,6 @@ def total_loss(
     parts["r_exit"] = correlation(result.exits[-1].float(), label).detach()
     loss = loss + quality_weight * parts["quality"]
     spoilt = views.spoilt if chosen is None else views.spoilt.gather(1, chosen)
-    wanted = located(label, spoilt, config.map_contrast)
     signals = [("attn", result.attention, config.attention_weight)]
     if result.stability is not None:
         # The score's logit spreads what the score squeezes towards its end.
@@ -50,7 +50,11 @@ def total_loss(
         score = patches.mean(1)
         if name == "vitnt":
             score = torch.logit(score.clamp(1e-6, 1 - 1e-6))
+            patches = torch.logit(patches.clamp(1e-6, 1 - 1e-6))
         parts[f"r_{name}"] = correlation(score, label)
-        parts[f"r_{name}_map"] = correlation(patches, wanted)
-        loss = loss + weight * (1 - parts[f"r_{name}"]) + config.map_weight * (1 - parts[f"r_{name}_map"])
+        # Degraded views alone make a high correlation; what counts later is the order of natural ones.
+        parts[f"r_{name}_natural"] = correlation(score[views.natural], label[views.natural])
+        parts[f"r_{name}_map"] = locality(patches, spoilt)
+        loss = loss + weight * (2 - parts[f"r_{name}"] - parts[f"r_{name}_natural"])
+        loss = loss + config.map_weight * (1 - parts[f"r_{name}_map"])
     return loss, {k: v.detach() for k, v in parts.items()}

@@ -4,8 +4,8 @@ Distillation: ``cosine`` to the teacher's clean embedding, ``contrast`` (cross-e
 teacher embedding is mine?), ``dense`` (the teacher's spatial map at a middle and the last block). Quality:
 SmoothL1 of the quality read at every exit, deeper exits weighing more. The training-free signals:
 1 − Pearson correlation over the batch of the ATTN and of the ViTNT score with the quality label, so that the
-attention magnitude and the stability of the patch tokens follow quality already in a small network; the same
-patch by patch (`located`), with views of which only a rectangle is spoilt, so that the maps say where.
+attention magnitude and the stability of the patch tokens follow quality already in a small network; and
+1 − `locality`, with views of which only a part is spoilt among whole ones, so that the maps say where.
 Labelled data: CosFace (arXiv 1801.09414) and the label of CR-FIQA (arXiv 2112.06592).
 """
 
@@ -42,14 +42,15 @@ def correlation(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum() / (a.norm() * b.norm()).clamp_min(1e-6)
 
 
-def located(label: Tensor, spoilt: Tensor, contrast: float) -> Tensor:
-    """What a patch map should look like: (B,) quality and (B, T) spoilt share of each patch → (B, T).
+def locality(patches: Tensor, spoilt: Tensor) -> Tensor:
+    """Correlation of how patch maps deviate from their own means with where the views are spoilt → ().
 
-    Spoilt patches are ``contrast`` standard deviations of the batch's label lower than the others; the
-    mean over an image's patches is its label, standardised.
+    ``patches`` and ``spoilt``, the spoilt share of each patch, are (B, T). The deviation wanted of a view
+    that is not spoilt in places is 0, so a map that has the same shape in all views, or one that only knows
+    the quality of the whole, gains nothing here.
     """
-    label = (label - label.mean()) / (label.std() + 1e-6)
-    return label[:, None] + contrast * (spoilt.mean(1, keepdim=True) - spoilt)
+    wanted = spoilt.mean(1, keepdim=True) - spoilt
+    return correlation(patches - patches.mean(1, keepdim=True), wanted)
 
 
 def exit_quality(scores: Tensor, label: Tensor) -> Tensor:

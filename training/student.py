@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from config import TrainConfig
+from fiqa import load_checkpoint
 from fiqa.network import BlockState, ViT
+from fiqa.network.quality import QualityHeads, quality_features
 from objectives import CosFace
 from stem import maps
 
@@ -116,6 +120,7 @@ def forward(student: Student, inputs: Tensor, chosen: Tensor | None, with_stabil
     if vit.quality_token is not None:
         x = torch.cat([(vit.quality_token + vit.pos_embed[:, :1]).expand(b, -1, -1), x], 1)
     skip, depth = vit.n_prefix, len(vit.blocks)
+    kinds = vit.config.quality_features
     exits, steps, previous, middle = [], [], None, x
     for i, block in enumerate(vit.blocks):
         # with its attention matrix on a CPU, where the fused kernel is slower backwards
@@ -124,9 +129,9 @@ def forward(student: Student, inputs: Tensor, chosen: Tensor | None, with_stabil
             q, k = (t[:, :, skip:].float() for t in (state.queries, state.keys))
             attention = (q.mean(2, keepdim=True) * k).sum(-1).mean(1) * q.shape[-1] ** -0.5
         x = state.tokens
-        whole = with_stability or i in (depth // 2, depth - 1)
+        whole = with_stability or kinds != ("token",) or i in (depth // 2, depth - 1)
         normed = vit.norm(x if whole else x[:, :1]).float()
-        exits.append(normed[:, 0])
+        exits.append(quality_features(normed, skip, kinds))
         if with_stability:
             unit = F.normalize(normed[:, skip:], dim=-1)
             if previous is not None:
@@ -135,10 +140,7 @@ def forward(student: Student, inputs: Tensor, chosen: Tensor | None, with_stabil
         if i == depth // 2:
             middle = normed
     embedding = vit.embedding(normed)
-    if config.mode == "token":  # one BatchNorm over all exits: they share the head, as at test time
-        scores = vit.quality_head(torch.cat(exits)).view(depth, b)
-    else:  # mode C learns at the last exit alone, as in the paper
-        scores = vit.quality_head(embedding)[None]
+    scores = exit_scores(vit, exits, embedding)
     stability = None
     if with_stability:
         distance = torch.stack(steps).mean(0)
@@ -146,16 +148,59 @@ def forward(student: Student, inputs: Tensor, chosen: Tensor | None, with_stabil
     return Output(embedding, middle[:, skip:], normed[:, skip:], scores, attention, stability)
 
 
-def split_parameters(student: Student) -> tuple[list[nn.Parameter], list[nn.Parameter], list[nn.Parameter]]:
-    """(block matrices for Muon, the rest with decay, queries/keys/vectors without decay)."""
-    matrices, rest, plain = [], [], []
+def exit_scores(vit: ViT, features: list[Tensor], embedding: Tensor) -> Tensor:
+    """What the quality heads read of each exit, L times (B, F) → scores (L, B); (1, B) in mode C."""
+    if vit.config.quality == "embedding":  # mode C learns at the last exit alone, as in the paper
+        return vit.quality_head(embedding)[None]
+    if not isinstance(vit.quality_head, QualityHeads):  # one BatchNorm over all: they share the head
+        return vit.quality_head(torch.cat(features)).view(len(features), -1)
+    own = torch.stack([vit.quality_head(x, number) for number, x in enumerate(features, 1)])
+    return own.cumsum(0) if vit.config.quality_exits == "added" else own
+
+
+def load_start(student: Student, path: Path, blocks: Sequence[int] | None = None) -> None:
+    """Weights to start from: an earlier run's averaged ones (``last.pt``), or a finished network's.
+
+    A finished network may be deeper: ``blocks``, from 1, says which of its blocks and exits are taken.
+    """
+    if path.suffix != ".safetensors":
+        student.load_state_dict(torch.load(path, map_location=student.temperature.device)["average"])
+        return
+    if student.config.frozen_stem:
+        raise SystemExit("a finished network has no place for a frozen stem: set frozen_stem to false")
+    finished, mine = load_checkpoint(path).state_dict(), student.vit.state_dict()
+    if blocks:
+        if len(blocks) != student.config.depth:
+            raise SystemExit(f"{len(blocks)} blocks do not make a network of depth {student.config.depth}")
+        finished = {new: finished[old] for new in mine if (old := _taken(new, blocks)) in finished}
+    missing = [k for k, v in mine.items() if k not in finished or finished[k].shape != v.shape]
+    if missing:
+        raise SystemExit(f"{path} does not fit the settings: {missing[0]} is missing or has another shape")
+    student.vit.load_state_dict({k: finished[k] for k in mine})
+
+
+def _taken(key: str, blocks: Sequence[int]) -> str:
+    """Name in the deeper network of a weight of the shallower one."""
+    room, _, rest = key.partition(".")
+    if room not in ("blocks", "quality_head"):
+        return key
+    number, _, name = rest.partition(".")
+    return f"{room}.{blocks[int(number)] - 1}.{name}"
+
+
+def split_parameters(student: Student) -> dict[str, list[nn.Parameter]]:
+    """Block matrices for Muon; for AdamW the rest, vectors (no decay), and the stem where it has a rate."""
+    groups: dict[str, list[nn.Parameter]] = {"matrices": [], "rest": [], "plain": [], "stem": []}
     for name, p in student.named_parameters():
-        if student.config.frozen_stem and name.startswith("vit.stem.") and ".proj" not in name:
+        body = name.startswith("vit.stem.") and ".proj" not in name
+        if student.config.frozen_stem and body:
             p.requires_grad_(False)
+        elif body and student.config.lr_stem:
+            groups["stem"].append(p)
         elif ".blocks." in name and p.ndim == 2:
-            matrices.append(p)
+            groups["matrices"].append(p)
         elif p.ndim >= 2:
-            rest.append(p)
+            groups["rest"].append(p)
         else:
-            plain.append(p)
-    return matrices, rest, plain
+            groups["plain"].append(p)
+    return groups

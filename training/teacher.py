@@ -28,6 +28,7 @@ class Teacher:
         self.input = self.session.get_inputs()[0].name
         outputs = [o.name for o in self.session.get_outputs()]
         self.embedding, self.has_map = outputs[0], MAP in outputs
+        self.length = self(torch.zeros(1, 112, 112, 3, dtype=torch.uint8))[0].shape[1]
 
     def __call__(self, views: Tensor, with_map: bool = False) -> tuple[Tensor, Tensor | None]:
         """uint8 (B, 112, 112, 3) → L2-normalised embeddings (B, E) and, if asked for, maps (B, C, 7, 7)."""

@@ -12,32 +12,37 @@ with the schedule in samples, with the same result as if it had never stopped.
 from __future__ import annotations
 
 import argparse
+import copy
 import csv
 import json
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from config import TrainConfig
 from data import Faces, load
+from examine import examine
 from fiqa import save_checkpoint
+from labels import QualityLabels
 from losses import total_loss
-from student import Student, choose, forward, split_parameters
+from student import Student, choose, forward, load_start, split_parameters
 from teacher import Teacher
 from views import Source, generator
 
+SAVE_SECONDS = 300.0  # a checkpoint after this time, however slow the steps are
+
 
 def train(config: TrainConfig, faces: Faces, teacher: Teacher | None, out: Path, start: Path | None = None,
-          stem: dict[str, Tensor] | None = None, stop_at: int | None = None) -> Student:  # fmt: skip
+          stem: dict[str, Tensor] | None = None, stop_at: int | None = None,
+          labels: QualityLabels | None = None, blocks: Sequence[int] | None = None) -> Student:  # fmt: skip
     """Run or resume; returns the student with its moving-average weights loaded."""
     out.mkdir(parents=True, exist_ok=True)
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
@@ -45,7 +50,7 @@ def train(config: TrainConfig, faces: Faces, teacher: Teacher | None, out: Path,
         dist.init_process_group("gloo")
     torch.manual_seed(config.seed)
     if teacher is not None:
-        config = replace(config, embedding=faces.clean.shape[1])
+        config = replace(config, embedding=teacher.length)
     n_classes = int(faces.identity.max()) + 1 if config.objective == "cosface" else 0
     map_channels = 0
     if teacher is not None and teacher.has_map and config.dense_weight:
@@ -54,24 +59,16 @@ def train(config: TrainConfig, faces: Faces, teacher: Teacher | None, out: Path,
     student = Student(config, n_classes, map_channels).to(config.device)
     if stem:
         student.vit.stem.load_state_dict(stem, strict=False)
-    source = Source(config, faces, student, teacher, rank)
+    source = Source(config, faces, student, teacher, rank, labels)
     if config.frozen_stem:
         for layer in (student.vit.stem.proj, student.vit.stem.proj2):
             nn.init.trunc_normal_(layer.weight, std=0.04)  # tokens of a deviation of 0.5
             nn.init.zeros_(layer.bias)
         source.measure_features()
     if start is not None:
-        student.load_state_dict(torch.load(start, map_location=config.device)["average"])
-    matrices, rest, plain = split_parameters(student)
-    parameters = matrices + rest + plain
-    muon = torch.optim.Muon(
-        matrices, lr=config.lr_matrix, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"
-    )
-    adam = torch.optim.AdamW(
-        [{"params": rest, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}],
-        lr=config.lr,
-        betas=(0.9, 0.98),
-    )
+        load_start(student, start, blocks)
+    muon, adam = optimisers(student)
+    parameters = [p for o in (muon, adam) for group in o.param_groups for p in group["params"]]
     average = {k: v.detach().clone() for k, v in student.state_dict().items()}
     step, spent = 0, 0.0
     last = out / "last.pt"
@@ -95,6 +92,8 @@ def train(config: TrainConfig, faces: Faces, teacher: Teacher | None, out: Path,
             torch.save(state, last.with_suffix(".tmp"))
             os.replace(last.with_suffix(".tmp"), last)  # never half a checkpoint
 
+    examined = copy.deepcopy(student) if rank == 0 and config.examine_every else None
+    saved_at = time.perf_counter()
     per_step = config.batch * world
     sums: dict[str, float] = {}
     student.train()
@@ -102,11 +101,16 @@ def train(config: TrainConfig, faces: Faces, teacher: Teacher | None, out: Path,
         progress = spent / config.seconds if config.seconds else step * per_step / config.samples
         if progress >= 1:
             break
+        if examined is not None and step % config.examine_every == 0:
+            examined.load_state_dict(average)
+            write_row(
+                out / "held-out.csv", {"step": step, "samples": step * per_step, **examine(examined, source)}
+            )
         begun = time.perf_counter()
         rate = min(1.0, (step + 1) / config.warmup) * max(0.01, 0.5 * (1 + math.cos(math.pi * progress)))
-        for optimiser, top in ((muon, config.lr_matrix), (adam, config.lr)):
+        for optimiser in (muon, adam):
             for group in optimiser.param_groups:
-                group["lr"] = top * rate
+                group["lr"] = group["top"] * rate
         per_group = next(m for f, m in reversed(config.keep) if progress >= f)
         views = source.batch(step)
         made = time.perf_counter()
@@ -146,11 +150,33 @@ def train(config: TrainConfig, faces: Faces, teacher: Teacher | None, out: Path,
                 means = {k: v / sums["n_" + k] for k, v in sums.items() if not k.startswith("n_")}
                 write_log(out / "log.csv", step, step * per_step, spent, per_group, means)
             sums = {}
-        if step % config.save_every == 0:
+        if step % config.save_every == 0 or time.perf_counter() - saved_at > SAVE_SECONDS:
             save()
+            saved_at = time.perf_counter()
     save()
     student.load_state_dict(average)
     return student.eval()
+
+
+def optimisers(student: Student) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+    """Muon for the block matrices, AdamW for the rest; ``top`` of a group is its rate before the schedule."""
+    config, groups = student.config, split_parameters(student)
+    muon = torch.optim.Muon(
+        groups["matrices"], lr=config.lr_matrix, weight_decay=config.weight_decay,
+        adjust_lr_fn="match_rms_adamw",
+    )  # fmt: skip
+    decays = (
+        ("rest", config.lr, config.weight_decay),
+        ("plain", config.lr, 0.0),
+        ("stem", config.lr_stem, 0.0),
+    )
+    adam = torch.optim.AdamW(
+        [{"params": groups[k], "lr": lr, "weight_decay": decay} for k, lr, decay in decays if groups[k]],
+        betas=(0.9, 0.98),
+    )
+    for group in (*muon.param_groups, *adam.param_groups):
+        group["top"] = group["lr"]
+    return muon, adam
 
 
 def average_gradients(parameters: list[nn.Parameter], world: int) -> None:
@@ -166,7 +192,10 @@ def write_log(
     path: Path, step: int, samples: int, spent: float, per_group: int, means: dict[str, float]
 ) -> None:
     row = {"step": step, "samples": samples, "seconds": round(spent, 1), "kept": 49 * per_group}
-    row |= {k: round(v, 4) for k, v in sorted(means.items())}
+    write_row(path, row | {k: round(v, 4) for k, v in sorted(means.items())})
+
+
+def write_row(path: Path, row: dict[str, float]) -> None:
     new = not path.exists()
     with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, row)
@@ -174,16 +203,6 @@ def write_log(
             writer.writeheader()
         writer.writerow(row)
     print(json.dumps(row), flush=True)
-
-
-@torch.no_grad()
-def held_out_cosine(student: Student, source: Source) -> Iterator[float]:
-    """Cosine to the teacher on each held-out, unchanged face, all patches."""
-    views = source.exam()
-    for start in range(0, len(views.inputs), 64):
-        part = views.inputs[start : start + 64].float()
-        embedding = F.normalize(forward(student.eval(), part, None, False).embedding.float(), dim=1)
-        yield from (embedding * views.target[start : start + 64]).sum(1).tolist()
 
 
 def parse_setting(text: str) -> tuple[str, object]:
@@ -202,7 +221,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints, log and weights")
     parser.add_argument("--teacher", type=Path, help="ONNX recogniser (distil)")
     parser.add_argument("--stem", type=Path, help="stem that stem.py wrote")
-    parser.add_argument("--start", type=Path, help="last.pt of an earlier run to start from")
+    parser.add_argument("--quality", type=Path, help="folder that quality_teacher.py wrote: its labels")
+    parser.add_argument("--quality-teachers", type=Path, nargs="+", help="ONNX files of its recognisers")
+    parser.add_argument("--start", type=Path, help="last.pt of an earlier run, or a network, to start from")
+    parser.add_argument(
+        "--blocks", type=int, nargs="+", help="of a deeper --start, the blocks to take, from 1"
+    )
     parser.add_argument("--config", type=Path, help="JSON of an earlier run")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", type=parse_setting)
     parser.add_argument("--threads", type=int, default=1)
@@ -218,14 +242,14 @@ def main() -> None:
     faces = load(args.faces)
     teacher = Teacher(args.teacher, args.threads) if args.teacher else None
     stem = load_file(args.stem) if args.stem else None
-    student = train(config, faces, teacher, args.out, args.start, stem)
+    if bool(args.quality) != bool(args.quality_teachers):
+        parser.error("--quality needs --quality-teachers, and the other way round")
+    labels = QualityLabels(args.quality, args.quality_teachers) if args.quality else None
+    student = train(config, faces, teacher, args.out, args.start, stem, labels=labels, blocks=args.blocks)
     if int(os.environ.get("RANK", "0")) == 0:
         save_checkpoint(student.finished(), args.out / "model.safetensors")
         if teacher is not None:
-            cosines = list(held_out_cosine(student, Source(config, faces, student, teacher, 0)))
-            print(
-                f"cosine to the teacher on {len(cosines)} held-out faces: {sum(cosines) / len(cosines):.4f}"
-            )
+            print(json.dumps(examine(student, Source(config, faces, student, teacher, 0, labels))))
 
 
 if __name__ == "__main__":

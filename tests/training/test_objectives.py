@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from objectives import CosFace, contrast, correlation, dense, exit_quality, located
+from objectives import CosFace, contrast, correlation, dense, exit_quality, locality
 
 
 def unit(x: np.ndarray) -> np.ndarray:
@@ -42,12 +42,14 @@ def test_dense_compares_the_mean_of_a_cell_whatever_the_order_of_tokens() -> Non
     assert dense(tokens.flip(1), teacher, None) > 0.1
 
 
-def test_a_spoilt_patch_is_wanted_lower_and_the_mean_is_the_label() -> None:
-    label, spoilt = torch.tensor([1.0, 3.0, 5.0]), torch.zeros(3, 8)
+def test_locality_knows_where_and_nothing_of_the_whole() -> None:
+    spoilt = torch.zeros(3, 8)
     spoilt[1, :2] = 1
-    wanted = located(label, spoilt, contrast=1.5)
-    torch.testing.assert_close(wanted.mean(1), torch.tensor([-1.0, 0.0, 1.0]))
-    torch.testing.assert_close(wanted[1, 5] - wanted[1, 0], torch.tensor(1.5))
+    quality = torch.tensor([[1.0], [3.0], [5.0]])  # of the whole view
+    torch.testing.assert_close(locality(quality - 1.5 * spoilt, spoilt), torch.tensor(1.0))
+    torch.testing.assert_close(locality(quality + spoilt, spoilt), torch.tensor(-1.0))
+    everywhere = spoilt[1].expand(3, 8)  # a map that is low at the same place in all views
+    assert 0 < locality(-everywhere, spoilt) < 0.6
 
 
 def test_deeper_exits_weigh_more() -> None:
