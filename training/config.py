@@ -20,7 +20,8 @@ class TrainConfig:
         objective: ``distil`` copies a teacher's embeddings (no identity labels needed); ``cosface`` is the
             recipe of the ViT-FIQA paper for labelled faces (CosFace + CR-FIQA's label, no teacher).
         mode: where quality is read: ``token`` (mode T, a quality token) or ``embedding`` (mode C).
-        width, depth, heads: the student's shape. stem, stem_*: as in `fiqa.network.vit.ViTConfig`.
+        width, depth, heads, mlp_width: the student's shape; an MLP of 0 is four times the width. stem, stem_*:
+            as in `fiqa.network.ViTConfig`.
         quality_features, quality_hidden, quality_exits: form of the quality heads of mode ``token``, as in
             `fiqa.network.ViTConfig`; the defaults are ViT-FIQA's shared linear head.
         frozen_stem: keep the (pretrained) stem as it is; its features are then computed once a view.
@@ -43,6 +44,7 @@ class TrainConfig:
     width: int = 160
     depth: int = 8
     heads: int = 5
+    mlp_width: int = 0
     embedding: int = 512
     quality_features: tuple[str, ...] = ("token",)
     quality_hidden: int = 0
@@ -99,7 +101,7 @@ class TrainConfig:
             width=self.width,
             depth=self.depth,
             heads=self.heads,
-            mlp_width=4 * self.width,
+            mlp_width=self.mlp_width or 4 * self.width,
             stem=self.stem,
             stem_widths=self.stem_widths,
             stem_depths=self.stem_depths,

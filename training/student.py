@@ -161,7 +161,8 @@ def exit_scores(vit: ViT, features: list[Tensor], embedding: Tensor) -> Tensor:
 def load_start(student: Student, path: Path, blocks: Sequence[int] | None = None) -> None:
     """Weights to start from: an earlier run's averaged ones (``last.pt``), or a finished network's.
 
-    A finished network may be deeper: ``blocks``, from 1, says which of its blocks and exits are taken.
+    A finished network may be deeper: ``blocks``, from 1, says which of its blocks and exits are taken; and
+    its MLPs wider: the hidden units with the largest weights are taken.
     """
     if path.suffix != ".safetensors":
         student.load_state_dict(torch.load(path, map_location=student.temperature.device)["average"])
@@ -173,6 +174,8 @@ def load_start(student: Student, path: Path, blocks: Sequence[int] | None = None
         if len(blocks) != student.config.depth:
             raise SystemExit(f"{len(blocks)} blocks do not make a network of depth {student.config.depth}")
         finished = {new: finished[old] for new in mine if (old := _taken(new, blocks)) in finished}
+    for number in range(student.config.depth):
+        _narrow(finished, f"blocks.{number}.mlp", student.vit.config.mlp_width)
     missing = [k for k, v in mine.items() if k not in finished or finished[k].shape != v.shape]
     if missing:
         raise SystemExit(f"{path} does not fit the settings: {missing[0]} is missing or has another shape")
@@ -186,6 +189,14 @@ def _taken(key: str, blocks: Sequence[int]) -> str:
         return key
     number, _, name = rest.partition(".")
     return f"{room}.{blocks[int(number)] - 1}.{name}"
+
+
+def _narrow(weights: dict[str, Tensor], mlp: str, width: int) -> None:
+    """Keep ``width`` hidden units of one MLP, in place."""
+    into, out = weights[f"{mlp}.fc1.weight"], weights[f"{mlp}.fc2.weight"]
+    kept = (into.norm(dim=1) * out.norm(dim=0)).topk(min(width, len(into))).indices.sort()[0]
+    weights[f"{mlp}.fc1.weight"], weights[f"{mlp}.fc2.weight"] = into[kept], out[:, kept]
+    weights[f"{mlp}.fc1.bias"] = weights[f"{mlp}.fc1.bias"][kept]
 
 
 def split_parameters(student: Student) -> dict[str, list[nn.Parameter]]:

@@ -223,9 +223,9 @@ def main() -> None:
     parser.add_argument("--stem", type=Path, help="stem that stem.py wrote")
     parser.add_argument("--quality", type=Path, help="folder that quality_teacher.py wrote: its labels")
     parser.add_argument("--quality-teachers", type=Path, nargs="+", help="ONNX files of its recognisers")
-    parser.add_argument("--start", type=Path, help="last.pt of an earlier run, or a network, to start from")
+    parser.add_argument("--weights", type=Path, help="last.pt of an earlier run, or a network, to start from")
     parser.add_argument(
-        "--blocks", type=int, nargs="+", help="of a deeper --start, the blocks to take, from 1"
+        "--blocks", type=int, nargs="+", help="of deeper --weights, the blocks to take, from 1"
     )
     parser.add_argument("--config", type=Path, help="JSON of an earlier run")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", type=parse_setting)
@@ -245,7 +245,7 @@ def main() -> None:
     if bool(args.quality) != bool(args.quality_teachers):
         parser.error("--quality needs --quality-teachers, and the other way round")
     labels = QualityLabels(args.quality, args.quality_teachers) if args.quality else None
-    student = train(config, faces, teacher, args.out, args.start, stem, labels=labels, blocks=args.blocks)
+    student = train(config, faces, teacher, args.out, args.weights, stem, labels=labels, blocks=args.blocks)
     if int(os.environ.get("RANK", "0")) == 0:
         save_checkpoint(student.finished(), args.out / "model.safetensors")
         if teacher is not None:
