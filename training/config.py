@@ -20,8 +20,8 @@ class TrainConfig:
         objective: ``distil`` copies a teacher's embeddings (no identity labels needed); ``cosface`` is the
             recipe of the ViT-FIQA paper for labelled faces (CosFace + CR-FIQA's label, no teacher).
         mode: where quality is read: ``token`` (mode T, a quality token) or ``embedding`` (mode C).
-        width, depth, heads, mlp_width: the student's shape; an MLP of 0 is four times the width. stem, stem_*:
-            as in `fiqa.network.ViTConfig`.
+        width, depth, heads, mlp_width: the shape; an MLP of 0 is four times the width. stem, stem_*: as in
+            `fiqa.network.ViTConfig`.
         quality_features, quality_hidden, quality_exits: form of the quality heads of mode ``token``, as in
             `fiqa.network.ViTConfig`; the defaults are ViT-FIQA's shared linear head.
         frozen_stem: keep the (pretrained) stem as it is; its features are then computed once a view.
