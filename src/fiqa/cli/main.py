@@ -23,6 +23,7 @@ COMMANDS = (
     select.gate,
     select.sort,
     select.rank,
+    select.sheet,
     explain.explain,
     explain.demo,
     serve.serve,

@@ -250,6 +250,24 @@ def _print_ranked(found: list[Ranked], table: ResultTable) -> None:
         sink.write(values)
 
 
+def sheet(
+    table: Table,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The page, such as sheet.html.")],
+    at: Annotated[str | None, typer.Option("--at", metavar="RULE", help=_RULE)] = None,
+    faces: Annotated[
+        int, typer.Option(min=0, help="How many of the worst and of the best faces to show.")
+    ] = 24,
+    root: Root = Path(),
+) -> None:
+    """One page about a table: histogram and gates, worst and best faces, counts by status, reason and folder.
+
+    The page needs nothing else, and holds the faces that it shows: whoever has it sees them.
+    """
+    from ..pages.sheet import write_sheet
+
+    print(write_sheet(table, output, gate=at, most=faces, root=root))
+
+
 @contextmanager
 def _counter() -> Iterator[Callable[[], None]]:
     """Counts files on a terminal's stderr while they are done."""

@@ -1,4 +1,4 @@
-"""A small SVG writer for the three charts of the reports: lines with bands, histograms, box plots.
+"""A small SVG writer for the charts of the pages: lines with bands, histograms, box plots.
 
 Colours are CSS variables of the page (``--c0`` …), so a chart follows a light or dark theme. Lines differ in
 dash as well as in colour. Every chart has a title and a description for screen readers.
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .markup import Html, join, render
 
-__all__ = ["Box", "Line", "box_plot", "histogram", "line_chart", "sample"]
+__all__ = ["Box", "Line", "Mark", "box_plot", "count_chart", "histogram", "line_chart", "sample"]
 
 N_COLOURS = 8
 _DASHES = ("", "7 3", "2 3", "9 3 2 3", "14 4", "4 2", "1 2")
@@ -41,6 +41,16 @@ class Box:
 
     label: str
     quantiles: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A vertical line at ``place``; ``label`` stands in line ``row`` above it; ``style`` counts from 0."""
+
+    label: str
+    place: float
+    style: int
+    row: int = 0
 
 
 def line_chart(
@@ -113,6 +123,56 @@ def histogram(
                 *(_colour(style), _stroke(style), points, name),
             )
         )
+    return _svg(key, title, description, parts)
+
+
+def count_chart(
+    key: str,
+    title: str,
+    description: str,
+    edges: ArrayLike,
+    counts: ArrayLike,
+    labels: tuple[str, str],
+    marks: Sequence[Mark] = (),
+    split: float | None = None,
+) -> Html:
+    """How many there are in each bin; what lies below ``split`` has another colour.
+
+    A label that would touch one before it in ``marks`` is left out; the line is drawn.
+    """
+    bounds, heights = np.asarray(edges, np.float64), np.asarray(counts, np.float64)
+    low, high = float(bounds[0]), float(bounds[-1])
+    frame = _Frame((low, high), (0.0, 1.3 * max(heights.max(initial=0.0), 1.0)))  # above: room for labels
+    parts = list(frame.axes(labels))
+    x, y = np.repeat(bounds, 2), np.r_[0.0, np.repeat(heights, 2), 0.0]
+    middle = low if split is None else min(max(split, low), high)
+    for side, style, begin, end in (("l", 1, low, middle), ("r", 0, middle, high)):
+        parts.append(
+            render(
+                '<clipPath id="{key}-{side}"><rect x="{x:.1f}" y="0" width="{width:.1f}" height="{height}"/>'
+                '</clipPath><polygon class="area" clip-path="url(#{key}-{side})" style="{style}" '
+                'points="{points}"/>',
+                **{"key": key, "side": side, "x": frame.x(begin), "width": frame.x(end) - frame.x(begin)},
+                **{"height": _HEIGHT, "points": frame.points(x, y)},
+                style=f"fill:{_colour(style)};stroke:{_colour(style)}",
+            )
+        )
+    taken: list[tuple[int, float]] = []
+    for mark in marks:
+        place, line = frame.x(min(max(mark.place, low), high)), _TOP + 10 + 14 * mark.row
+        parts.append(
+            render(
+                '<line class="gate" style="{}" x1="{x:.1f}" x2="{x:.1f}" y1="{}" y2="{}">'
+                "<title>{}</title></line>",
+                *(_stroke(mark.style), line + 3, _HEIGHT - _BOTTOM, mark.label),
+                x=place,
+            )
+        )
+        width = 7.5 * len(mark.label)
+        centre = min(max(place, _LEFT + width / 2), _WIDTH - _RIGHT - width / 2)
+        if all(row != mark.row or abs(centre - other) > width + 4 for row, other in taken):
+            taken.append((mark.row, centre))
+            parts.append(_text("tick", centre, line, "middle", mark.label))
     return _svg(key, title, description, parts)
 
 
