@@ -198,7 +198,10 @@ def test_a_thumbnail_is_the_face_upright(tmp_path):
 
 
 def test_labels_of_gates_that_would_touch_are_left_out():
-    marks = [Mark("1%", 97, 1), Mark("5%", 98, 1), Mark("10%", 20, 1), Mark("20%", 98, 2, row=1)]
+    marks = [
+        Mark(label=label, place=place, style=1, row=row)
+        for label, place, row in (("1%", 97, 0), ("5%", 98, 0), ("10%", 20, 0), ("20%", 98, 1))
+    ]
     svg = count_chart("k", "t", "d", [0, 50, 100], [3, 9], ("score", "faces"), marks, 60)
     assert re.findall(r'text-anchor="middle">([0-9]+%)<', svg) == ["1%", "10%", "20%"]
     assert svg.count('class="gate"') == 4

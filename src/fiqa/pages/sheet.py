@@ -145,14 +145,15 @@ def _boxes(shown: Sequence[Folder], unit: str) -> Html:
 
 def _marks(asked: Gate | None, gates: Sequence[Gate]) -> list[Mark]:
     """The lines of the gates; round figures have their labels first."""
-    marks = [] if asked is None else [Mark(asked.rule, asked.score, _ASKED, 0)]
+    marks = [] if asked is None else [Mark(label=asked.rule, place=asked.score, style=_ASKED)]
     for gate in sorted(
         gates, key=lambda one: abs(math.log((one.threshold.target if one.threshold else 1) / 0.05))
     ):
         if gate.threshold is not None and gate != asked:
             is_fnmr = gate.threshold.kind == "fnmr"
             style, row = (_FNMR, 1) if is_fnmr else (_DISCARD, 2)
-            marks.append(Mark(f"{100 * gate.threshold.target:.4g}%", gate.score, style, row))
+            label = f"{100 * gate.threshold.target:.4g}%"
+            marks.append(Mark(label=label, place=gate.score, style=style, row=row))
     return marks
 
 

@@ -43,7 +43,7 @@ class Box:
     quantiles: NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Mark:
     """A vertical line at ``place``; ``label`` stands in line ``row`` above it; ``style`` counts from 0."""
 
