@@ -11,7 +11,7 @@ import pytest
 import fiqa
 from fiqa.pages.markup import Html, join, render
 from fiqa.pages.page import Cell, chart_grid, legend, notes, page, table
-from fiqa.pages.svg import Box, Line, box_plot, histogram, line_chart
+from fiqa.pages.svg import Box, Line, Mark, box_plot, count_chart, histogram, line_chart
 
 SOURCE = Path(fiqa.__file__).parent
 HOSTILE = "<script>alert('x')</script>&\"quoted\""
@@ -39,6 +39,7 @@ def test_bytes_that_are_no_text_can_be_written():
 
 
 LEVELS = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+MARK = Mark(label=HOSTILE, place=0, style=0)
 LINE = Line(name=HOSTILE, style=0, x=LEVELS, y=LEVELS)
 
 
@@ -51,6 +52,7 @@ LINE = Line(name=HOSTILE, style=0, x=LEVELS, y=LEVELS)
         legend([(HOSTILE, 0)]),
         notes([HOSTILE]),
         line_chart(HOSTILE, HOSTILE, HOSTILE, [LINE], (HOSTILE, HOSTILE), 1.0),
+        count_chart(HOSTILE, HOSTILE, HOSTILE, [0, 1], [1], (HOSTILE, HOSTILE), [MARK]),
         histogram(HOSTILE, HOSTILE, HOSTILE, [0, 1], [(HOSTILE, 0, [1])], HOSTILE),
         box_plot(HOSTILE, HOSTILE, HOSTILE, [Box(HOSTILE, LEVELS)], (HOSTILE, HOSTILE)),
     ],

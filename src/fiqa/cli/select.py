@@ -23,6 +23,7 @@ from .common import (
     Detector,
     Engine,
     Heads,
+    Images,
     Landmarks,
     Methods,
     Model,
@@ -54,9 +55,7 @@ _SHOWN = 5  # of what a dry run would do, and of what went wrong
 
 
 def gate(
-    images: Annotated[
-        list[str], typer.Argument(help="Images, folders, globs, @LIST, or - for a list on stdin.")
-    ],
+    images: Images,
     at: Rule,
     method: Methods = None,
     model: Model = "default",
@@ -263,7 +262,7 @@ def sheet(
 
     The page needs nothing else, and holds the faces that it shows: whoever has it sees them.
     """
-    from ..pages.sheet import write_sheet
+    from ..pages.contact_sheet import write_sheet
 
     print(write_sheet(table, output, gate=at, most=faces, root=root))
 

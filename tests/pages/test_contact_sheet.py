@@ -21,8 +21,8 @@ from typer.testing import CliRunner
 from fiqa.calibration import Calibration, Threshold
 from fiqa.cli.main import app
 from fiqa.examples import example_crops, example_landmarks, example_paths
+from fiqa.pages.contact_sheet import write_sheet
 from fiqa.pages.overview import overview, reason_codes
-from fiqa.pages.sheet import write_sheet
 from fiqa.pages.svg import Mark, count_chart
 from fiqa.pages.thumbnails import SIDE, thumbnail
 from fiqa.pipeline import ResultTable
