@@ -153,6 +153,12 @@ def test_the_command_line(photos):
     assert (noisy["reasons"], noisy["advice"]) == ("noise", ADVICE["noise"])
 
 
+def test_explain_says_the_advice_in_the_terminal_too(photos, tmp_path):
+    done = fiqa("explain", photos / "noisy.png", "-o", tmp_path, "--threads", "1", "-m", "attn")
+    assert f"noisy.png: noise: {ADVICE['noise']}" in done.stderr.decode()
+    assert ADVICE["noise"] in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
 def test_the_page_shows_what_was_measured_and_the_advice(scorer, tmp_path):
     text = write_page([scorer.score(NOISY)], scorer, tmp_path).read_text(encoding="utf-8")
     assert ADVICE["noise"] in text

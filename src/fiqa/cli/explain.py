@@ -22,6 +22,7 @@ from .common import (
     Threads,
     announce,
     make_scorer,
+    say,
 )
 from .progress import Watch
 from .tables import print_table
@@ -58,6 +59,9 @@ def explain(
     with Watch() as watch:
         qualities = list(watch.each(scorer.stream(found), len(found)))
     page = write_page(qualities, scorer, output)
+    for quality in qualities:
+        for reason in quality.reasons:
+            say(f"{quality.path}: {reason.code.replace('_', ' ')}: {reason.advice}")
     print(page)
     if not all(quality.ok for quality in qualities):
         raise typer.Exit(SOME_NOT_SCORED)
