@@ -14,7 +14,19 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..errors import FiqaError
-from . import calibrate, datasets, evaluate, explain, models, process, score, select, serve, validate
+from . import (
+    best,
+    calibrate,
+    datasets,
+    evaluate,
+    explain,
+    models,
+    process,
+    score,
+    select,
+    serve,
+    validate,
+)
 from .common import FAILED, INTERRUPTED, OK, WRONG_USE, say
 
 # The one place where commands are registered, in the order of the help.
@@ -24,6 +36,7 @@ COMMANDS = (
     select.sort,
     select.rank,
     select.sheet,
+    best.best,
     explain.explain,
     explain.demo,
     serve.serve,

@@ -195,6 +195,16 @@ def notice(text: str, *, width: int = 448) -> Image.Image:
     return picture
 
 
+def captioned(picture: Image.Image, text: str) -> Image.Image:
+    """A picture with one line of text below it."""
+    font = ImageFont.load_default(max(10, picture.width // 12))
+    out = Image.new("RGB", (picture.width, picture.height + _height(font) + 6), _PAPER)
+    out.paste(picture, (0, 0))
+    line = _fitted(text, font, picture.width - 4)
+    ImageDraw.Draw(out).text((2, picture.height + 2), line, fill=_TEXT, font=font)
+    return out
+
+
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
