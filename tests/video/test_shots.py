@@ -9,7 +9,9 @@ from fiqa import Scorer
 from fiqa.errors import UsageError
 from fiqa.types import Face
 from fiqa.video import Choice, Follow, best_shots
-from fiqa.video.shots import Sample, gather, hurry
+from fiqa.video.persons import gather
+from fiqa.video.results import Sample
+from fiqa.video.shots import hurry
 from fiqa.video.tracks import Follower
 from video.making import person, sighting
 

@@ -29,7 +29,7 @@ from .common import (
 if TYPE_CHECKING:
     from ..scorer import Scorer
     from ..video.frames import Frame
-    from ..video.shots import Best
+    from ..video.results import Best
 
 
 def best(

@@ -9,7 +9,8 @@ from .. import lazy
 if TYPE_CHECKING:
     from .choice import Choice
     from .frames import Frame, read_frames
-    from .shots import Best, Shot, best_shots
+    from .results import Best, Shot
+    from .shots import best_shots
     from .tracks import Follow
 
 __all__ = ["Best", "Choice", "Follow", "Frame", "Shot", "best_shots", "read_frames"]
@@ -19,7 +20,8 @@ __getattr__, __dir__, _ = lazy.attach(
     {
         "choice": ["Choice"],
         "frames": ["Frame", "read_frames"],
-        "shots": ["Best", "Shot", "best_shots"],
+        "results": ["Best", "Shot"],
+        "shots": ["best_shots"],
         "tracks": ["Follow"],
     },
 )

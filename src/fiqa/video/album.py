@@ -14,7 +14,7 @@ from ..pages import heatmap
 from ..pipeline.rows import Column, Header, Row, columns, row
 from ..pipeline.sinks import CsvSink, JsonlSink
 from ..types import FloatArray
-from .shots import Best, Shot
+from .results import Best, Shot
 
 _SIDE = 168  # of a crop in the contact sheet, in pixels
 _MOST_ROWS = 100  # persons in it

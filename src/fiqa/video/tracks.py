@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -78,6 +78,10 @@ class Sighting:
         assert self.quality.face is not None
         left, top, right, bottom = self.quality.face.box
         return np.array([(left + right) / 2, (top + bottom) / 2, right - left, bottom - top])
+
+
+Seen = Callable[[int, Sighting], None]
+"""Told the number of the track and the sighting, of each face of each sample."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
