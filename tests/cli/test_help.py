@@ -21,6 +21,8 @@ OWN = {
     "max_file_size",
     "timeout",
     "copy",  # into groups, or of the best
+    "top",  # of a group of a table, or of a person in a video
+    "gate",  # a column of a table, or the end of a search
 }
 
 

@@ -18,6 +18,7 @@ from .common import (
     MinFace,
     Model,
     Precision,
+    ProfileFile,
     Reasons,
     Rotate,
     Threads,
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 
 def best(
     source: Annotated[
-        str, typer.Argument(help="A video, a folder of pictures, camera:0, or an address such as rtsp://…")
+        str,
+        typer.Argument(help="A video, a folder of pictures, camera:0, or an address such as rtsp://HOST."),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for crops, table and contact sheet.")
@@ -54,7 +56,7 @@ def best(
     overlay: Annotated[
         bool, typer.Option("--overlay", help="Also write the samples as a video with boxes and scores.")
     ] = False,
-    table: Annotated[str, typer.Option("--format", help="Of the table: csv or jsonl.")] = "csv",
+    table_format: Annotated[str, typer.Option("--format", help="Of the table: csv or jsonl.")] = "csv",
     method: Methods = None,
     model: Model = "default",
     reasons: Reasons = False,
@@ -64,7 +66,7 @@ def best(
     rotate: Rotate = "none",
     min_face: MinFace = None,
     max_side: MaxSide = None,
-    profile: Annotated[Path | None, typer.Option(help="Calibration profile for the 0–100 score.")] = None,
+    profile: ProfileFile = None,
 ) -> None:
     """The best shots of each person in a video: the few frames that are worth matching.
 
@@ -75,7 +77,7 @@ def best(
     from ..video.album import Album
     from ..video.overlay import Marks, write_overlay
 
-    choice("format", table, ("csv", "jsonl"))
+    choice("format", table_format, ("csv", "jsonl"))
     is_live = source.startswith("camera:") or "://" in source
     if overlay and is_live:
         raise UsageError("--overlay reads the video twice, and a camera or stream can be read once only")
@@ -97,7 +99,7 @@ def best(
     numbers: dict[int, int] = {}
     with (
         process.advice("what was found is kept"),
-        Album(output, scorer.specs, reasons=reasons, table=table, embeddings=embedding) as album,
+        Album(output, scorer.specs, reasons=reasons, table=table_format, embeddings=embedding) as album,
     ):
         for person in persons:
             album.add(person)
