@@ -64,14 +64,14 @@ def corrected(points: Tensor, correction: Tensor) -> Tensor:
     return (points - CENTRE) @ linear.transpose(1, 2) + CENTRE + shift[:, None]
 
 
-def jitter(n: int, g: torch.Generator) -> Tensor:
+def jitter(n: int, g: torch.Generator, spread: float = 1.0) -> Tensor:
     """Corrections (n, 4) whose window lies within the source."""
     edge = torch.tensor([0.0, SIDE - 1.0])
     corners = torch.cartesian_prod(edge, edge) + torch.tensor([LEFT, TOP])
     unit = torch.tensor([SHIFT, SHIFT, ANGLE, SCALE])
     kept: list[Tensor] = []
     while sum(map(len, kept)) < n:
-        drawn = torch.randn(2 * n, 4, generator=g) * unit
+        drawn = torch.randn(2 * n, 4, generator=g) * unit * spread
         at = corrected(corners, drawn)
         kept.append(drawn[(at.amin((1, 2)) >= 0) & (at.amax((1, 2)) <= 111)])
     return torch.cat(kept)[:n]
@@ -106,13 +106,15 @@ def export(net: RefinerNet, out: Path) -> None:
 
 
 @torch.no_grad()
-def held_out_error(net: RefinerNet, crops: NDArray[np.uint8], rows: NDArray[np.int64]) -> tuple[float, float]:
+def held_out_error(
+    net: RefinerNet, crops: NDArray[np.uint8], rows: NDArray[np.int64], spread: float = 1.0
+) -> tuple[float, float]:
     """Mean error in pixels before and after, on one jitter each of faces that were not learned from."""
     g = torch.Generator().manual_seed(1)
     before, after = [], []
     net.eval()
     for some in np.array_split(rows, max(1, len(rows) // 64)):
-        truth = jitter(len(some), g)
+        truth = jitter(len(some), g, spread)
         said = net.seen(views(torch.from_numpy(crops[some]), truth, g))
         before.append(error(torch.zeros_like(truth), truth))
         after.append(error(said, truth))
@@ -121,7 +123,7 @@ def held_out_error(net: RefinerNet, crops: NDArray[np.uint8], rows: NDArray[np.i
 
 
 def fit(net: RefinerNet, crops: NDArray[np.uint8], rows: NDArray[np.int64], held: NDArray[np.int64],
-        steps: int, batch: int, lr: float, checkpoint: Path) -> None:  # fmt: skip
+        steps: int, batch: int, lr: float, checkpoint: Path, spread: float = 1.0) -> None:  # fmt: skip
     """Train in place, one cosine to zero; goes on from ``checkpoint`` as if it had never stopped."""
     optimiser = torch.optim.AdamW(net.parameters(), lr=lr, weight_decay=0.01)
     first = 0
@@ -134,7 +136,7 @@ def fit(net: RefinerNet, crops: NDArray[np.uint8], rows: NDArray[np.int64], held
     for step in range(first, steps):
         g = torch.Generator().manual_seed(step)
         some = rows[torch.randint(len(rows), (batch,), generator=g).sort()[0].numpy()]
-        truth = jitter(batch, g)
+        truth = jitter(batch, g, spread)
         said = net.seen(views(torch.from_numpy(crops[some]), truth, g))
         loss = error(said, truth).mean()
         for group in optimiser.param_groups:
@@ -143,7 +145,7 @@ def fit(net: RefinerNet, crops: NDArray[np.uint8], rows: NDArray[np.int64], held
         loss.backward()
         optimiser.step()
         if (step + 1) % 100 == 0 or step + 1 == steps:
-            before, after = held_out_error(net, crops, held)
+            before, after = held_out_error(net, crops, held, spread)
             print(
                 f"step {step + 1}: loss {loss.item():.3f}, held out {before:.3f} → {after:.3f} px", flush=True
             )
@@ -161,6 +163,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--batch", type=int, default=96)
     parser.add_argument("--lr", type=float, default=3e-3)
+    parser.add_argument("--spread", type=float, default=1.0, help="factor on the jitter's deviations")
+    parser.add_argument("--weights", type=Path, help=".pt of an earlier fit to start from")
     args = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -168,10 +172,12 @@ def main() -> None:
     identity = np.load(args.faces / "identity.npy")
     held = (identity >= 0) & (identity % 20 == 0)
     net = RefinerNet()
+    if args.weights:
+        net.load_state_dict(torch.load(args.weights, weights_only=True)["net"])
     print(sum(p.numel() for p in net.parameters()), "parameters")
     rows = np.flatnonzero(~held)
     some = np.flatnonzero(held)[:: max(1, held.sum() // 384)]
-    fit(net, crops, rows, some, args.steps, args.batch, args.lr, args.out.with_suffix(".pt"))
+    fit(net, crops, rows, some, args.steps, args.batch, args.lr, args.out.with_suffix(".pt"), args.spread)
     export(net, args.out)
 
 
