@@ -214,7 +214,7 @@ def test_errors_have_one_form(client, crop_png):
     assert "'text/html'" in said
     error(post(client, "/v1/score", crop_png, **{"content-encoding": "gzip"}), 415, "unsupported_media_type")
     error(post(client, "/v1/score", b""), 400, "bad_request")
-    error(client.post("/v1/explain", files=[("image", ("a", crop_png))] * 2), 413, "too_large")
+    error(client.post("/v1/explain", files=[("image", ("a", crop_png))] * 2), 400, "bad_request")
     error(post(client, "/v1/score?maps=perhaps", crop_png), 422, "invalid_parameter")
 
 

@@ -86,8 +86,7 @@ def serve(
         _print_new_key()
         return
     _check_installed()
-    from ..serve import Listener, Settings, log, make_app
-    from ..serve.keys import Keys
+    from ..serve import Keys, Listener, Settings, log, make_app
     from ..serve.server import check_address
 
     allowed = Keys(keys) if keys else None

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from ..errors import UsageError
 from ..scorer import Scorer
 from . import inference_protocol, routes
+from .document import describe
 from .guards import Gatekeeper, Observer, Reader
 from .problems import Problem, on_http_error, on_invalid, on_problem
 from .service import Service
@@ -74,29 +73,5 @@ def make_app(scorer: Scorer, settings: Settings | None = None) -> FastAPI:
             expose_headers=["x-request-id"],
         )
     app.add_middleware(Observer, metrics=service.metrics)
-    app.openapi = lambda: _document(app, service)  # type: ignore[method-assign]
+    app.openapi = lambda: describe(app, service)  # type: ignore[method-assign]
     return app
-
-
-def _document(app: FastAPI, service: Service) -> dict[str, Any]:
-    """The OpenAPI document, with the methods and gates of this server."""
-    if app.openapi_schema is None:
-        document = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes
-        )
-        calibration = service.scorer.calibration
-        schemas: dict[str, dict[str, Any]] = {
-            "method": {"type": "array", "items": {"enum": list(service.scorer.specs)}},
-            "at": {
-                "anyOf": [
-                    {"type": "number", "minimum": 0, "maximum": 100},
-                    {"enum": [one.rule for one in calibration.thresholds] if calibration else []},
-                ]
-            },
-        }
-        for path in document["paths"].values():
-            for operation in path.values():
-                for parameter in operation.get("parameters", ()):
-                    parameter["schema"] = schemas.get(parameter["name"], parameter["schema"])
-        app.openapi_schema = document
-    return app.openapi_schema

@@ -26,6 +26,7 @@ OPENAPI_BODY: dict[str, Any] = {
             "schema": {
                 "type": "object",
                 "required": [FIELD],
+                "additionalProperties": False,
                 "properties": {
                     FIELD: {
                         "type": "array",
@@ -57,8 +58,8 @@ async def read_images(request: Request, settings: Settings) -> list[Upload]:
     """The images of a request: its whole body, or the parts ``image`` of a multipart form.
 
     Raises:
-        Problem: 415, a body of another type; 400, a body without an image, or a broken form; 413, more images
-            than a request may hold.
+        Problem: 415, a body of another type; 400, a body without an image, a broken form, or more images than
+            a request may hold.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     encoding = request.headers.get("content-encoding", "identity").lower()
@@ -82,11 +83,11 @@ async def read_image(request: Request, settings: Settings) -> Upload:
     """The one image of a request.
 
     Raises:
-        Problem: as of :func:`read_images`; 413 for more than one.
+        Problem: as of :func:`read_images`; 400 for more than one.
     """
     first, *others = await read_images(request, settings)
     if others:
-        raise Problem(413, f"this route takes one image, but got {len(others) + 1}; /v1/score takes several")
+        raise Problem(400, f"this route takes one image, but got {len(others) + 1}; /v1/score takes several")
     return first
 
 
@@ -102,7 +103,7 @@ async def _read_form(request: Request, settings: Settings) -> list[Upload]:
     except MultiPartException as error:
         text = error.message
         if text.startswith("Too many files"):
-            raise Problem(413, f"a request may hold at most {most} images, but this one has more") from error
+            raise Problem(400, f"a request may hold at most {most} images, but this one has more") from error
         if text.startswith("Too many fields"):
             said = f"a form may hold files named {FIELD!r} only, but this one has another field"
             raise Problem(400, f"{said}; parameters belong in the address") from error

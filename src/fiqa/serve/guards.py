@@ -21,8 +21,8 @@ from .metrics import Metrics
 from .problems import Problem, answer, busy
 from .settings import Settings
 
-HEALTH = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready")
-"""Routes that need no key, since what probes them has none."""
+OPEN = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/openapi.json")
+"""Routes that need no key: what probes them has none, and the document says that one is needed."""
 _PATIENCE, _IGNORED = 5.0, 100_000_000  # seconds and bytes of a body that is thrown away
 _GONE = 499  # the client has gone before its answer: nginx's number, which nobody is sent
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -86,11 +86,7 @@ class Gatekeeper:
         self._app, self._keys = app, keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if (
-            scope["type"] == "http"
-            and scope["path"] not in HEALTH
-            and not self._allowed(Headers(scope=scope))
-        ):
+        if scope["type"] == "http" and scope["path"] not in OPEN and not self._allowed(Headers(scope=scope)):
             problem = Problem(
                 401,
                 "this server wants a key: send 'Authorization: Bearer KEY' or 'X-API-Key: KEY'",
@@ -172,9 +168,12 @@ async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) 
     """Answer without the body; the connection ends with it.
 
     A client that is still sending would meet a closed connection and never read the answer, so it is listened
-    to for a little while; one that asked first (``Expect: 100-continue``) has not begun.
+    to for a little while, unless it asked first (``Expect: 100-continue``) or would send far too much.
     """
-    if "expect" not in Headers(scope=scope) and problem.status != 408:
+    headers = Headers(scope=scope)
+    length = headers.get("content-length", "0")
+    endless = problem.status == 408 or not length.isdecimal() or int(length) > _IGNORED
+    if "expect" not in headers and not endless:
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
                 n_bytes, more = 0, True

@@ -126,11 +126,21 @@ _REQUEST: dict[str, Any] = {
                                         "items": {"type": "string", "format": "byte"},
                                     },
                                 },
-                                "additionalProperties": False,
                             },
                         },
+                        "outputs": {
+                            "type": "array",
+                            "items": {
+                                "type": "object",
+                                "required": ["name"],
+                                "properties": {"name": {"enum": ["score", "status"]}},
+                            },
+                        },
+                        "parameters": {
+                            "type": "object",
+                            "properties": {"binary_data_output": {"type": "boolean"}},
+                        },
                     },
-                    "additionalProperties": False,
                 }
             }
         },
@@ -189,7 +199,10 @@ async def model_ready(request: Request, model: str) -> Response:
     "/models/{model}/infer",
     response_model=InferenceAnswer,
     response_model_exclude_none=True,
-    responses=_errors(400, 404, 408, 413, 415, 503),
+    responses={
+        200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}},
+        **_errors(400, 404, 408, 413, 415, 503),
+    },
     openapi_extra=_REQUEST,
 )
 async def infer(request: Request, model: str) -> Response:

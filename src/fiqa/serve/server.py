@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from ..errors import FiqaError, UsageError
 from .keys import Keys
 from .log import log
+from .patience import limit_patience
 
 _DRAIN = 30  # seconds in which what was accepted must be answered once a signal has come
 _BACKLOG = 2048
@@ -74,6 +75,7 @@ class Listener:
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             raise FiqaError(f"TLS can't be set up: {error}") from error
         service = app.state.service
+        config.http_protocol_class = limit_patience(config.http_protocol_class, service.settings.body_timeout)
         service.batcher.start()
         _allow_many_files()
         _quiet_signals()

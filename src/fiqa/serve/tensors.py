@@ -85,7 +85,7 @@ def read(body: bytes, header: str | None, *, most_images: int) -> Inference:
         most_images: that a request may hold.
 
     Raises:
-        Problem: 400, with what does not fit; 413, too many images.
+        Problem: 400, with what does not fit.
     """
     if header is not None and not (header.isascii() and header.isdigit() and int(header) <= len(body)):
         raise _bad(f"Inference-Header-Content-Length must be from 0 to {len(body)}, but got {header[:20]!r}")
@@ -107,9 +107,9 @@ def read(body: bytes, header: str | None, *, most_images: int) -> Inference:
     else:
         raise _bad(f"an input must be {IMAGE!r} or {CROPS!r}, but got {_said(tensor.get('name'))}")
     identity = request.get("id")
-    if identity is not None and not isinstance(identity, str):
+    if "id" in request and not isinstance(identity, str):
         raise _bad(f"id must be text, but got {_said(identity)}")
-    by_default = _parameters(request).get("binary_data_output", False) is True
+    by_default = _flag(_parameters(request), "binary_data_output", False)
     return Inference(id=identity, outputs=_outputs(request, by_default), binary=by_default, **values)
 
 
@@ -171,14 +171,18 @@ def _object(value: Any, what: str) -> dict[str, Any]:
 
 
 def _parameters(holder: Mapping[str, Any]) -> dict[str, Any]:
-    parameters = holder.get("parameters")
-    return {} if parameters is None else _object(parameters, "parameters")
+    return _object(holder.get("parameters", {}), "parameters")
+
+
+def _flag(parameters: Mapping[str, Any], name: str, by_default: bool) -> bool:
+    value = parameters.get(name, by_default)
+    if not isinstance(value, bool):
+        raise _bad(f"{name} must be true or false, but got {_said(value)}")
+    return value
 
 
 def _outputs(request: Mapping[str, Any], by_default: bool) -> dict[str, bool] | None:
-    outputs = request.get("outputs")
-    if outputs is None or outputs == []:
-        return None
+    outputs = request.get("outputs", [])
     if not isinstance(outputs, list):
         raise _bad(f"outputs must be a list, but got {_said(outputs)}")
     asked = {}
@@ -188,8 +192,8 @@ def _outputs(request: Mapping[str, Any], by_default: bool) -> dict[str, bool] | 
             raise _bad(f"an output must have a name, but got {_said(name)}")
         if "classification" in given:
             raise _bad(f"the output {name[:60]!r} is no classification: leave that parameter out")
-        asked[name] = given.get("binary_data", by_default) is True
-    return asked
+        asked[name] = _flag(given, "binary_data", by_default)
+    return asked or None
 
 
 def _binary_part(tensor: Mapping[str, Any], binary: memoryview) -> memoryview | None:
@@ -212,7 +216,7 @@ def _binary_part(tensor: Mapping[str, Any], binary: memoryview) -> memoryview | 
 def _images(tensor: Mapping[str, Any], raw: memoryview | None, most: int) -> tuple[bytes, ...]:
     n = math.prod(_shape(tensor, "BYTES"))
     if n > most:
-        raise Problem(413, f"a request may hold at most {most} images, but its shape says {n}")
+        raise Problem(400, f"a request may hold at most {most} images, but its shape says {n}")
     items = _texts(tensor.get("data")) if raw is None else list(_items(raw))
     if len(items) != n:
         raise _bad(f"the shape of {IMAGE!r} says {n} items, but its data holds {len(items)}")
