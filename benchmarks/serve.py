@@ -1,10 +1,10 @@
 """A server under load: its throughput against the engine's own batch rate, its latencies, and its memory.
 
-python benchmarks/serve.py [--clients 64] [--seconds 60] [--requests 20000]
+python benchmarks/serve.py [--clients 64] [--seconds 60] [--requests 20000] [--method M]...
 
-Engine and server are measured alternately, in one run, on the same processors; the clients take their share of
-them. First every client posts crops as PNG, one a request and the next as soon as it has an answer, so that the
-network decides. Then, until there were as many requests as asked for, the memory of the server is watched.
+Engine and server are measured alternately, in one run, on the same processors, of which the clients take
+their share. First every client posts crops as PNG, one a request and the next as soon as it has its answer.
+Then the memory of the server is watched for as many requests as asked for.
 Linux only: it reads the kernel's own count of a process's memory.
 """
 
@@ -64,8 +64,8 @@ def request(n: int = 0) -> bytes:
     file = io.BytesIO()
     Image.fromarray(np.roll(crops[n % 2], n % 112, axis=1)).save(file, "png", compress_level=1)
     data = file.getvalue()
-    head = f"POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: {len(data)}\r\n\r\n"
-    return head.encode() + data
+    head = ("POST /v1/score HTTP/1.1", "Host: x", "Content-Type: image/png", f"Content-Length: {len(data)}")
+    return "\r\n".join([*head, "\r\n"]).encode() + data
 
 
 async def _client(port: int, requests: list[bytes], more: list[int], until: float, load: Load) -> None:
@@ -132,11 +132,13 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=20_000)
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--method", action="append")
     asked = parser.parse_args()
-    scorer = Scorer(engine=asked.engine, threads=asked.threads)
+    scorer = Scorer(engine=asked.engine, threads=asked.threads, methods=asked.method)
     scorer.warm_up(8)
-    threads = [] if asked.threads is None else ["--threads", str(asked.threads)]
-    server, port = start("--engine", asked.engine, *threads)
+    settings = [] if asked.threads is None else ["--threads", str(asked.threads)]
+    settings += [word for spec in asked.method or () for word in ("--method", spec)]
+    server, port = start("--engine", asked.engine, *settings)
     try:
         attack(port, clients=asked.clients, seconds=2)
         alone, total = [], Load()
@@ -156,7 +158,8 @@ def report(clients: int, scorer: Scorer, alone: list[float], total: Load) -> Non
     median, late = np.percentile(total.seconds, (50, 99)) * 1e3
     statuses = ", ".join(f"{n} × {status}" for status, n in sorted(total.statuses.items()))
     rate = float(np.mean(alone))
-    print(f"{scorer.card.name} on {scorer.engine}, {scorer.threads} threads, {clients} clients")
+    specs = ", ".join(scorer.specs)
+    print(f"{scorer.card.name} on {scorer.engine}, {scorer.threads} threads, {clients} clients; {specs}")
     print(f"answers in {total.took:.0f} s: {statuses}; 503s without Retry-After: {total.unsaid}")
     print(f"engine alone {rate:.1f} crops/s, server {total.rate:.1f}: {total.rate / rate:.0%} of it")
     print(f"latency p50 {median:.0f} ms, p99 {late:.0f} ms", flush=True)

@@ -6,6 +6,7 @@ import io
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -58,9 +59,16 @@ def crop_png() -> bytes:
 class Server:
     """A server in a process of its own."""
 
-    def __init__(self, process: subprocess.Popen[str], scheme: str, host: str, port: int) -> None:
-        self.process, self.host, self.port = process, host, port
+    def __init__(self, process: subprocess.Popen[str], log: Any, scheme: str, host: str, port: str) -> None:
+        self.process, self.host, self.port = process, host, int(port)
+        self._log = log
         self.address = f"{scheme}://{host}:{port}"
+
+    @property
+    def log(self) -> str:
+        """What it has logged."""
+        self._log.seek(0)
+        return self._log.read()
 
     @property
     def memory(self) -> float:
@@ -73,24 +81,24 @@ class Server:
 def running(*arguments: str, scheme: str = "http") -> Iterator[Server]:
     """``fiqa serve`` with these arguments, at a free port, from its first answer on."""
     command = [sys.executable, "-m", "fiqa", "serve", "--port", "0", "--engine", "onnxruntime"]
-    process = subprocess.Popen(
-        [*command, "--threads", "1", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if (found := STARTED.fullmatch(line)) is None:
+    with tempfile.TemporaryFile("w+") as log:  # a pipe that nobody reads would fill, and stop the server
+        process = subprocess.Popen(
+            [*command, "--threads", "1", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=environment(),
+        )
+        try:
+            assert process.stdout is not None
+            found = STARTED.fullmatch(process.stdout.readline())
+            server = Server(process, log, *(found.groups() if found else (scheme, "", "0")))
+            assert found is not None, f"it did not start: {server.log}"
+            assert found[1] == scheme
+            yield server
+        finally:
             process.kill()
-            raise AssertionError(f"it did not start: {line} {process.communicate()[1]}")
-        assert found[1] == scheme
-        yield Server(process, scheme, found[2], int(found[3]))
-    finally:
-        process.kill()
-        process.communicate()
+            process.communicate()
 
 
 @pytest.fixture(scope="module")
