@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import fiqa
+from fiqa.calibration import read_gate
 from fiqa.errors import UsageError
 from fiqa.examples import example_crops, example_landmarks, example_paths
 from fiqa.pages import overlay
@@ -51,12 +52,11 @@ def test_a_map_is_drawn_without_more_ado(scorer, tmp_path):
 
 
 def test_the_gate_of_the_readme(scorer):
-    assert 'gate = scorer.calibration.threshold("fnmr", 0.05)' in README
+    assert 'gate = read_gate("fnmr=5%", scorer.calibration)' in README
     assert "fiqa models --gates" in README
-    gate = scorer.calibration.threshold("fnmr", 0.05)
-    quality = scorer.score(example_paths()[0])
-    assert quality.ok
-    assert quality.score >= gate.score
+    gate = read_gate("fnmr=5%", scorer.calibration)
+    assert gate.low < gate.score < gate.high
+    assert gate.accepts(scorer.score(example_paths()[0]))
     assert scorer.calibration.threshold("discard", 0.2).discarded == pytest.approx(0.2, abs=0.02)
 
 
