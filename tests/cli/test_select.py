@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from tests.cli.runs import ONE, fiqa, posix, table
@@ -55,6 +56,18 @@ def test_gate_says_a_line_a_face_and_ends_with_4_if_one_does_not_pass(faces):
 
 def test_gate_ends_with_0_if_all_pass(faces):
     assert _run("gate", faces / "good.png", "--at", "60", *ONE).stdout.startswith("accepted\t")
+
+
+def test_gate_refuses_for_a_reason_only_when_asked_and_never_for_light(faces, tmp_path):
+    noisy, dim = tmp_path / "noisy.png", tmp_path / "dim.png"
+    crop = np.asarray(Image.open(faces / "good.png").convert("RGB"))
+    Image.fromarray(degrade(crop, "noise", 0.6)).save(noisy)
+    Image.fromarray((crop * 0.2).astype(np.uint8)).save(dim)
+    asked = ("gate", noisy, dim, "--at", "0", *ONE)
+    assert "rejected" not in _run(*asked).stdout
+    lines = _run(*asked, "--refuse-reasons", expect=4).stdout.splitlines()
+    assert [line.split("\t")[0] for line in lines] == ["rejected", "accepted"]
+    assert "noise: Add light" in lines[0]
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def test_what_no_client_helps_with(server, crop_png, scorer):
         (b"{}", {"inference-header-content-length": "-1"}, 400, "from 0 to 2"),
         (b"{}", {"content-encoding": "br"}, 415, "must be gzip"),
         (b"{}", {"content-encoding": "gzip"}, 400, "no gzip"),
-        (gzip.compress(b"{}")[:-9], {"content-encoding": "gzip"}, 400, "breaks off"),
+        (gzip.compress(b"{}", mtime=0)[:-9], {"content-encoding": "gzip"}, 400, "breaks off"),
         (gzip.compress(bytes(50_000_000)), {"content-encoding": "gzip"}, 413, "once it is unpacked"),
     ],
 )

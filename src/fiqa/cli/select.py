@@ -68,6 +68,10 @@ def gate(
     detector: Detector = None,
     rotate: Rotate = "none",
     profile: ProfileFile = None,
+    refuse_reasons: Annotated[
+        bool,
+        typer.Option("--refuse-reasons", help="Also refuse for a reason; light and contrast are none."),
+    ] = False,
 ) -> None:
     """Say of each face whether it is good enough, a line each: verdict, score, path, face and reason.
 
@@ -90,21 +94,32 @@ def gate(
     passes = True
     with Watch(most=0) as watch:
         for quality in watch.each(scorer.stream(found, all_faces=all_faces, keep=()), len(found)):
-            passes &= rule.accepts(quality)
-            print(_verdict(quality, rule), flush=True)
+            fault = _fault(quality, rule, refuse_reasons=refuse_reasons)
+            passes &= fault is None
+            print(_verdict(quality, fault), flush=True)
     if not passes:
         raise typer.Exit(NOT_ACCEPTED)
 
 
-def _verdict(quality: Quality, rule: Gate) -> str:
+def _fault(quality: Quality, rule: Gate, *, refuse_reasons: bool) -> str | None:
+    """Why a face does not pass; None if it does."""
+    from ..reasons import Policy
+
+    if not quality.ok:
+        return quality.reason
+    if not rule.accepts(quality):
+        return ": ".join([f"below {rule.score:.2f}", *(reason.advice for reason in quality.reasons[:1])])
+    refused = Policy().refused(quality.reasons) if refuse_reasons else ()
+    return f"{refused[0].code}: {refused[0].advice}" if refused else None
+
+
+def _verdict(quality: Quality, fault: str | None) -> str:
     """A line: aligned and coloured on a terminal, with tabs between its fields into a pipe."""
-    passes = rule.accepts(quality)
+    passes = fault is None
     verdict = "accepted" if passes else "rejected"
     score = "" if quality.score is None else f"{quality.score:.2f}"
     path = printable(quality.path or "")
-    why = printable(quality.reason)
-    if quality.ok and not passes:
-        why = ": ".join([f"below {rule.score:.2f}", *(reason.advice for reason in quality.reasons[:1])])
+    why = printable(quality.reason if fault is None else fault)
     if not sys.stdout.isatty():
         return "\t".join((verdict, score, path, str(quality.face_index) if quality.ok else "", why))
     face = f" (face {quality.face_index})" if quality.face_index else ""
