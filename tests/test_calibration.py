@@ -66,8 +66,9 @@ def test_a_rule_names_a_gate_of_the_profile_with_its_interval(rule):
     gate = read_gate(rule, calibration)
     assert (gate.rule, gate.score, gate.threshold) == ("fnmr=1%", 45.0, calibration.threshold("fnmr", 0.01))
     assert (gate.low, gate.high) == (pytest.approx(22.5), pytest.approx(49.46875))  # of raw 0.1 and 0.35
-    assert str(gate).startswith(
-        "45.00 passes (fnmr=1%; 95 % interval 22.50 to 49.47 over subjects; refuses 30"
+    assert str(gate) == (
+        "a score from 45.00 passes (fnmr=1%; 95 % interval 22.50 to 49.47 over subjects; "
+        "refuses 30.0% of the reference images)"
     )
 
 
