@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fiqa.errors import UsageError
-from fiqa.pages import COLOURS, colour_range, colours, overlay, sheet
+from fiqa.pages import COLOURS, colour_range, colours, notice, overlay, portrait, sheet
 
 CROP = np.full((112, 112, 3), 128, np.uint8)
 MAP = np.linspace(-1, 3, 196, dtype=np.float32).reshape(14, 14)
@@ -108,3 +108,18 @@ def test_sheet_checks_its_titles(titles: dict[str, list[str]]) -> None:
         sheet([[picture, picture]], **titles)
     with pytest.raises(UsageError):
         sheet([])
+
+
+def test_a_portrait_stands_beside_its_maps():
+    crop, flat = np.full((112, 112, 3), 90, np.uint8), np.zeros((14, 14), np.float32)
+    none, one, two = (portrait(crop, dict.fromkeys(names, flat)) for names in ((), ("a",), ("a", "b")))
+    assert none.width < one.width < two.width
+    assert none.getpixel((none.width // 2, none.height // 2)) == (90, 90, 90)
+
+
+def test_a_notice_takes_the_lines_that_its_text_needs():
+    short, long = notice("no_face: no face was found"), notice("word " * 60)
+    assert short.width == long.width
+    assert short.height < long.height
+    assert short.getextrema()[0][0] < 100  # something is written
+    assert notice("x" * 500 + "\n\0").height < long.height  # a word wider than the picture is cut

@@ -154,6 +154,8 @@ def test_explain_draws_the_maps_that_were_asked_for(client, crop_png):
     one = post(client, "/v1/explain?method=attn", crop_png)
     wide, narrow = (Image.open(io.BytesIO(answer.content)).width for answer in (all_maps, one))
     assert wide > narrow > 2 * 336
+    said = error(post(client, "/v1/explain?method=exit-depth", crop_png), 422, "invalid_parameter")
+    assert "vitnt, attn" in said
     nothing = post(client, "/v1/explain", b"no image")
     assert nothing.headers["x-fiqa-status"] == "unreadable"
     assert "x-fiqa-score" not in nothing.headers
@@ -164,6 +166,7 @@ def test_methods_and_model_say_what_is_served(client, scorer):
     listed = client.get("/v1/methods").json()["methods"]
     assert {one["method"]: one["used"] for one in listed} == scorer.used
     assert [one["method"] for one in listed if one["scores"]] == [scorer.scored_by]
+    assert [one["method"] for one in listed if one["map"]] == ["vitnt", "attn"]
     said = client.get("/v1/model").json()
     assert said["name"] == scorer.card.name
     assert (said["version"], said["engine"]) == (fiqa.__version__, "onnxruntime fp32")

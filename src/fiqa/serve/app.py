@@ -41,7 +41,7 @@ def make_app(scorer: Scorer, settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await asyncio.to_thread(service.batcher.start)
+        await asyncio.to_thread(service.start)
         yield
         await asyncio.to_thread(service.batcher.close)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -34,7 +35,8 @@ def describe(app: FastAPI, service: Service) -> dict[str, Any]:
                 if guarded and path not in OPEN:
                     operation["security"] = [{name: []} for name in _SCHEMES]
                 _drop_unused(operation)
-                _fill_parameters(operation, service)
+                methods = service.mapped if path == "/v1/explain" else service.scorer.specs
+                _fill_parameters(operation, service, methods)
                 _fill_form(operation, 1 if path == "/v1/explain" else service.settings.max_images)
         for name in ("HTTPValidationError", "ValidationError"):
             document["components"]["schemas"].pop(name, None)
@@ -51,11 +53,11 @@ def _drop_unused(operation: dict[str, Any]) -> None:
         del operation["responses"]["422"]
 
 
-def _fill_parameters(operation: dict[str, Any], service: Service) -> None:
+def _fill_parameters(operation: dict[str, Any], service: Service, methods: Sequence[str]) -> None:
     scorer = service.scorer
     gates = [one.rule for one in scorer.calibration.thresholds] if scorer.calibration else []
     schemas: dict[str, dict[str, Any]] = {
-        "method": {"type": "array", "items": {"enum": list(scorer.specs)}},
+        "method": {"type": "array", "items": {"enum": list(methods)}},
         "at": {"anyOf": [{"type": "number", "minimum": 0, "maximum": 100}, {"enum": gates}]},
         "model": {"enum": [scorer.card.name, ALIAS]},
     }

@@ -76,7 +76,11 @@ async def score(
 async def explain(request: Request, method: _Method = None) -> Response:
     """The largest face and its patch maps as a PNG; where there is no score, its reason as one."""
     service = service_of(request)
-    methods = _methods(service, method)
+    methods = method or service.mapped
+    for name in _methods(service, methods):
+        if name not in service.mapped:
+            with_one = ", ".join(service.mapped) or "none"
+            raise Problem(422, f"a method must have a patch map to be drawn, as {with_one}, but got {name!r}")
     upload = await read_image(request, service.settings)
     ((quality, *_),) = await service.judge_images(request, [upload.data])
 
@@ -132,7 +136,8 @@ async def gate(
 @router.get("/v1/methods", response_model=answers.MethodsAnswer)
 async def methods(request: Request) -> Response:
     """The methods that this server runs, all in one pass."""
-    scorer = service_of(request).scorer
+    service = service_of(request)
+    scorer = service.scorer
     listed = []
     for spec, used in scorer.used.items():
         about: Any = CROP_MEASURES.get(spec) or METHODS[split(spec)[0]]
@@ -142,7 +147,7 @@ async def methods(request: Request) -> Response:
                 "used": used,
                 "summary": about.summary,
                 "source": about.source,
-                "map": scorer.map_notes.get(spec) or None,
+                "map": scorer.map_notes[spec] if spec in service.mapped else None,
                 "scores": spec == scorer.scored_by,
             }
         )

@@ -76,7 +76,7 @@ class Listener:
             raise FiqaError(f"TLS can't be set up: {error}") from error
         service = app.state.service
         config.http_protocol_class = limit_patience(config.http_protocol_class, service.settings.body_timeout)
-        service.batcher.start()
+        service.start()
         _allow_many_files()
         _quiet_signals()
         if hasattr(signal, "SIGHUP") and (keys := service.settings.keys) is not None:

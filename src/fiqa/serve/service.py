@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
+import numpy as np
 from starlette.requests import ClientDisconnect, Request
 
 from ..images import Limits
 from ..scorer import Scorer
-from ..types import ImageArray, Quality
+from ..types import CROP_SHAPE, ImageArray, Quality
 from .batcher import Answer, Batcher
 from .metrics import Metrics
 from .problems import busy
@@ -33,6 +35,20 @@ class Service:
         self.batcher = Batcher(
             scorer, self.metrics, batch_size=settings.batch_size, max_in_flight=settings.max_in_flight
         )
+
+    def start(self) -> None:
+        """Load, compile and open what requests need, and begin to work; once is enough.
+
+        Raises:
+            MissingExtra: there is no detector.
+        """
+        self.batcher.start()
+        _ = self.mapped
+
+    @cached_property
+    def mapped(self) -> tuple[str, ...]:
+        """The methods that have a patch map, which some have by their options: a blank crop tells."""
+        return tuple(self.scorer.patch_maps(np.zeros((1, *CROP_SHAPE), dtype=np.uint8)))
 
     @property
     def limits(self) -> Limits:
