@@ -2,7 +2,7 @@
 
 One network covers every layout that the library loads: patch, convolutional or ConvNeXt stem; no, one or
 several prefix tokens; flattened or mean-pooled recognition head; quality from a token or from the embedding.
-Adapters (``fiqa.adapters``) put foreign transformers behind the same ``walk``.
+Adapters (``fiqa.network.adapters``) put foreign transformers behind the same ``walk``.
 """
 
 from __future__ import annotations
