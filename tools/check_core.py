@@ -18,7 +18,8 @@ from fiqa.errors import MissingExtra
 from fiqa.examples import example_paths
 
 NETWORKS = {"torch", "onnx", "onnxscript", "safetensors", "openvino", "nncf"}
-EXTRAS = NETWORKS | {"pyarrow", "huggingface_hub", "mtcnn"}
+SERVER = {"fastapi", "starlette", "uvicorn", "prometheus_client", "python_multipart"}
+EXTRAS = NETWORKS | SERVER | {"pyarrow", "huggingface_hub", "mtcnn", "av"}
 TORCH, PORTRAIT = "pip install 'fiqa[torch]'", str(example_paths()[0])
 IN_PYTHON: dict[str, tuple[Callable[[], object], str]] = {
     "fiqa.ViT": (lambda: fiqa.ViT, TORCH),
@@ -31,6 +32,8 @@ COMMANDS = {
     ("bench", "--engine", "torch"): TORCH,
     ("export", "net.onnx"): "pip install 'fiqa[",
     ("score", PORTRAIT, "-o", "scores.parquet"): "pip install 'fiqa[parquet]'",
+    ("serve", "--port", "0"): "pip install 'fiqa[serve]'",
+    ("best", PORTRAIT, "-o", "best"): "pip install 'fiqa[video]'",
 }
 
 
