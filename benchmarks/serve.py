@@ -147,6 +147,8 @@ def main() -> None:
             total.add(attack(port, clients=asked.clients, seconds=asked.seconds / ROUNDS))
             alone.append(engine_rate(scorer, asked.seconds / ROUNDS / 2))
         report(asked.clients, scorer, alone, total)
+        median, late = np.percentile(attack(port, clients=1, seconds=5).seconds, (50, 99)) * 1e3
+        print(f"one client alone: latency p50 {median:.0f} ms, p99 {late:.0f} ms", flush=True)
         watch(server.pid, port, asked.clients, asked.requests)
     finally:
         server.terminate()

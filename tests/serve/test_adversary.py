@@ -100,17 +100,20 @@ def test_one_byte_a_second_ends_in_408(server):
                 answer = connection.recv(1000)
             except TimeoutError:
                 continue
+        while more := connection.recv(1000):
+            answer += more
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"within 2 seconds" in answer
     assert time.monotonic() - began >= SECONDS
 
 
-@pytest.mark.parametrize("head", ["", "GET /healthz HT", "GET /healthz HTTP/1.1\r\nHost: x\r\nX-"])
-def test_a_client_that_never_finishes_its_headers_is_let_go(head, server):
-    with connected(server, head) as connection:
-        began = time.monotonic()
-        assert connection.recv(1000) == b""
-        assert time.monotonic() - began < 10 * SECONDS
+def test_a_client_that_never_finishes_its_headers_is_let_go(server):
+    heads = ("", "GET /healthz HT", "GET /healthz HTTP/1.1\r\nHost: x\r\nX-")
+    began = time.monotonic()
+    with ExitStack() as stack:
+        for connection in [stack.enter_context(connected(server, head)) for head in heads]:
+            assert connection.recv(1000) == b""
+    assert SECONDS <= time.monotonic() - began < 10 * SECONDS
 
 
 def test_a_client_that_does_not_read_is_let_go(server):

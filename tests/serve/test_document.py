@@ -39,6 +39,15 @@ def test_every_route_stands_in_the_page_and_no_other(client):
             assert f"`{parameter['name']}" in page
 
 
+def test_the_metrics_of_the_page_are_there(client):
+    page = (ROOT / "docs" / "serve.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:fiqa|http_server)_[a-z_]+)`", page))
+    assert len(named) == 8
+    text = client.get("/metrics").text
+    families = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
+    assert named <= families | {f"{family}_info" for family in families}
+
+
 def test_keys_stand_in_the_document_where_they_are_asked_for(scorer, tmp_path):
     from fiqa.serve import Keys, Settings, make_app
     from fiqa.serve.keys import new_key

@@ -83,7 +83,7 @@ def test_without_the_extra_it_says_the_pip_line():
 def test_get_answers_once_without_a_socket():
     about = json.loads(fiqa("serve", *ONE, "--get", "/v1/model").stdout)
     assert about["limits"]["max_bytes"] == 20_000_000
-    said = fiqa("serve", *ONE, "--get", "/nowhere?x=%41", expect=1)
+    said = fiqa("serve", *ONE, "--get", "nowhere?x=%41", expect=1)
     assert json.loads(said.stdout)["error"]["code"] == "not_found"
 
 

@@ -21,7 +21,7 @@ def get(app: FastAPI, path: str, *, headers: tuple[tuple[bytes, bytes], ...] = (
 
 
 async def _get(app: FastAPI, path: str, headers: tuple[tuple[bytes, bytes], ...]) -> tuple[int, bytes]:
-    before, _, query = path.partition("?")
+    before, _, query = f"/{path.removeprefix('/')}".partition("?")
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},

@@ -78,12 +78,13 @@ class Listener:
         config.http_protocol_class = limit_patience(config.http_protocol_class, service.settings.body_timeout)
         service.start()
         _allow_many_files()
-        _quiet_signals()
         if hasattr(signal, "SIGHUP") and (keys := service.settings.keys) is not None:
             signal.signal(signal.SIGHUP, lambda *_: _reload(keys))
         name = f"[{self._host}]" if ":" in self._host else self._host
         address = f"{'https' if config.is_ssl else 'http'}://{name}:{self._socket.getsockname()[1]}"
-        _Server(config, lambda: started(address)).run([self._socket])
+        server = _Server(config, lambda: started(address))
+        _end_by_signals(server)
+        server.run([self._socket])
 
 
 class _Server(uvicorn.Server):
@@ -134,10 +135,14 @@ def _allow_many_files() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _quiet_signals() -> None:
-    """What uvicorn raises again, once it has ended by a signal: that end is the wanted one."""
+def _end_by_signals(server: uvicorn.Server) -> None:
+    """What a signal does until uvicorn listens itself, and after it, when it raises again what ended it."""
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, end)
 
 
 def _reload(keys: Keys) -> None:
