@@ -154,12 +154,12 @@ def _decoded(av: Any, container: Any, stream: Any) -> Iterator[tuple[bool, list[
                 return
             if packet is None:
                 return
+            frames, refused = [], False
             try:
                 frames = packet.decode()
             except (av.FFmpegError, ValueError):
-                yield True, []
-                continue
-        yield any(level <= av.logging.ERROR for level, _, _ in said), frames
+                refused = True
+        yield refused or any(level <= av.logging.ERROR for level, _, _ in said), frames
 
 
 def _converted(frame: Any, number: int, time: float, *, spoilt: bool) -> Frame:
