@@ -1,4 +1,8 @@
-"""What the pages share: one HTML file with its style inside, nothing fetched, no script."""
+"""What the pages share: one HTML file with its style inside, nothing fetched, no script.
+
+The style is ``style.css`` beside this file, as it is: custom properties for light and dark, then text,
+controls, tables, charts and faces. The browser app takes the same file, so there is one place for a colour.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +47,7 @@ def table(
     head: Sequence[str | Cell],
     rows: Iterable[tuple[str, Sequence[str | Cell]]],
 ) -> Html:
-    """A table that scrolls by itself on a narrow screen.
+    """A table as wide as the page; on a narrow screen it scrolls by itself, and says so.
 
     Args:
         caption: what it shows, in one sentence.
@@ -60,7 +64,8 @@ def table(
     )
     return render(
         '<div class="scroll" role="region" aria-label="{caption}" tabindex="0"><table>'
-        "<caption>{caption}</caption><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div>",
+        '<caption><span>{caption} <span class="more" aria-hidden="true">scroll →</span></span></caption>'
+        "<thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div>",
         caption=caption,
         heads=heads,
         lines=join(lines),
