@@ -48,7 +48,7 @@ def test_a_scorer_says_what_it_is(scorer):
 def test_a_map_is_drawn_without_more_ado(scorer, tmp_path):
     quality = scorer.score(example_paths()[0])
     overlay(quality.crop, quality.patch_map("attn")).save(tmp_path / "attn.png")
-    assert Image.open(tmp_path / "attn.png").width > 448
+    assert Image.open(tmp_path / "attn.png").height > 448
 
 
 def test_the_gate_of_the_readme(scorer):

@@ -1,18 +1,27 @@
-"""The page that explains: one overlay a face and map, one colour scale a method, and true statements."""
+"""The page that explains: crop and maps of each face on a scale that is named, and true statements."""
 
 from __future__ import annotations
 
 import html.parser
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.browser import SCREENS, browser, visit  # noqa: F401  (a fixture)
+from typer.testing import CliRunner
 
 from fiqa import Quality, Scorer
-from fiqa.examples import example_crops
-from fiqa.pages import colours, overlay
-from fiqa.pages.explanation import write_page
+from fiqa.cli.main import app
+from fiqa.examples import example_crops, example_paths
+from fiqa.pages.contrast import contrast_of
+from fiqa.pages.explanation import SIDE, write_page
+from fiqa.pages.heatmap import scale_end
+from fiqa.pages.palette import OPACITY, levels, oklab, tinted
+from fiqa.pages.slide import MOST, write_slide
+from fiqa.types import Reason
 
 SPECS = ("attn:block=0", "vitnt:blocks=0,1,weighting=last", "attn:reduce=max", "attn:reduce=median")
 MAPPED = SPECS[:3]
@@ -53,39 +62,56 @@ class Page(html.parser.HTMLParser):
             self.images.append(dict(attrs))
 
 
-def test_every_face_has_an_overlay_of_every_map_on_one_scale(qualities, scorer, tmp_path):
-    path = write_page(qualities, scorer, tmp_path / "new" / "page")
+def scored_of(qualities: list[Quality]) -> list[Quality]:
+    return [quality for quality in qualities if quality.ok]
+
+
+@pytest.mark.parametrize("contrast", ["face", "page"])
+def test_every_face_has_its_crop_and_every_map_on_the_scale_it_says(qualities, scorer, tmp_path, contrast):
+    path = write_page(qualities, scorer, tmp_path / "new" / "page", contrast=contrast)
     assert path == tmp_path / "new" / "page" / "index.html"
-    page = Page(path)
-    scored = [quality for quality in qualities if quality.ok]
+    page, scored = Page(path), scored_of(qualities)
     assert len(scored) == 3
-    expected = [(quality, spec) for quality in scored for spec in MAPPED]
-    assert len(page.images) == len(expected) == len(list(path.parent.glob("*.png")))
-    for shown, (quality, spec) in zip(page.images, expected, strict=True):
-        assert shown["alt"] == f"{spec} {quality.raw[spec]:.4f}"  # the number is on the picture too
-        maps = [other.patch_map(spec) for other in scored]
-        low, high = float(np.min(maps)), float(np.max(maps))
-        wanted = overlay(quality.crop, quality.patch_map(spec), vmin=low, vmax=high, label=shown["alt"])
-        with Image.open(path.parent / shown["src"]) as found:
-            np.testing.assert_array_equal(np.asarray(found), np.asarray(wanted))
-        assert f"colours from {low:.3g} to {high:.3g}" in page.text
-    assert "one colour scale per method" in page.text.lower()
+    assert len(page.images) == 3 * (1 + len(MAPPED)) == len(list(path.parent.glob("*.png")))
+    for place, quality in enumerate(scored):
+        crop, *maps = page.images[place * (1 + len(MAPPED)) :][: 1 + len(MAPPED)]
+        with Image.open(path.parent / crop["src"]) as found:
+            np.testing.assert_array_equal(np.asarray(found), quality.crop)
+        for spec, shown in zip(MAPPED, maps, strict=True):
+            assert shown["alt"] == f"{spec} {quality.raw[spec]:.4f}"
+            own = quality.patch_map(spec)
+            of = [own] if contrast == "face" else [other.patch_map(spec) for other in scored]
+            low, high = float(np.min(of)), float(np.max(of))
+            wanted = tinted(quality.crop, levels(own, low, high), size=SIDE, opacity=OPACITY)
+            with Image.open(path.parent / shown["src"]) as found:
+                np.testing.assert_array_equal(np.asarray(found), np.asarray(wanted))
+            ends = [scale_end(value, high - low).replace("-", "−") for value in (low, high)]
+            assert re.search(rf"{ends[0]}\s+counts less\s+{ends[1]}\s+counts more", page.text)
+    said = {"face": "a scale of its own", "page": "One scale per method over all faces"}
+    assert said[contrast] in page.text
 
 
-def test_the_greatest_patch_of_all_faces_is_the_palest(qualities, scorer, tmp_path):
+def test_one_face_has_its_own_scale_and_several_share_one(qualities):
+    scored = scored_of(qualities)
+    assert contrast_of(qualities) == "page"
+    assert contrast_of([scored[0], qualities[1]]) == "face"  # the other can't be drawn
+    assert contrast_of(scored[:1], "page") == "page"
+    assert contrast_of(scored, "face") == "face"
+    assert contrast_of([]) == "face"
+
+
+def test_the_greatest_patch_of_all_faces_is_the_most_orange(qualities, scorer, tmp_path):
     write_page(qualities, scorer, tmp_path)
-    scored = [quality for quality in qualities if quality.ok]
-    spec = MAPPED[0]
+    scored, spec = scored_of(qualities), MAPPED[0]
     best = max(scored, key=lambda quality: quality.patch_map(spec).max())
     rows, columns = best.patch_map(spec).shape
     row, column = divmod(int(best.patch_map(spec).argmax()), columns)
-    name = Page(tmp_path / "index.html").images[scored.index(best) * len(MAPPED)]["src"]
+    name = Page(tmp_path / "index.html").images[scored.index(best) * (1 + len(MAPPED)) + 1]["src"]
     with Image.open(tmp_path / name) as picture:
-        x, y = (int((i + 0.5) * 448 / n) for i, n in ((column, columns), (row, rows)))
-        pixel = np.array(picture.getpixel((x, y)), dtype=float)
-    crop = Image.fromarray(best.crop).resize((448, 448), Image.Resampling.BICUBIC)
-    face = np.array(crop.getpixel((x, y)), dtype=float)
-    np.testing.assert_allclose(pixel, 0.45 * face + 0.55 * colours(1.0, 0.0, 1.0), atol=1.5)
+        lab = oklab(np.asarray(picture).astype(float))
+    patches = lab.reshape(rows, SIDE // rows, columns, SIDE // columns, 3).mean(axis=(1, 3))
+    assert (row, column) in {divmod(int(at), columns) for at in np.argsort(patches[..., 2].ravel())[-6:]}
+    assert patches[row, column, 2] > 0.1
 
 
 def test_what_the_page_says_of_each_map_is_true(qualities, scorer, tmp_path):
@@ -96,8 +122,7 @@ def test_what_the_page_says_of_each_map_is_true(qualities, scorer, tmp_path):
         SPECS[2]: "the greatest of all is the score",
     }
     for spec, sentence in sentences.items():
-        after = text.partition(f"{spec} ")[2]
-        assert sentence in after.partition("colours from")[0]
+        assert re.search(rf"{re.escape(spec)} [^.]*{sentence}", text)
     for quality in qualities:
         if quality.ok:
             mean, greatest = quality.patch_map(SPECS[0]).mean(), quality.patch_map(SPECS[2]).max()
@@ -143,3 +168,64 @@ def test_a_method_without_a_map_makes_no_picture(tmp_path):
     page = Page(write_page(scorer.qualities(example_crops()), scorer, tmp_path))
     assert not page.images
     assert "exit:1" in page.text
+
+
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
+def test_in_a_browser(browser, qualities, scorer, tmp_path, width, scheme):  # noqa: F811
+    advised = replace(qualities[0], reasons=(Reason(code="yaw", advice="Turn the face " + "on " * 60),))
+    path = write_page([*qualities, advised, replace(advised, path="w" * 300)], scorer, tmp_path)
+    with visit(browser, path, width, scheme) as page:
+        sizes = page.evaluate(
+            """[...document.images].map(i => {
+                 i.loading = 'eager';
+                 const box = i.getBoundingClientRect(), card = i.closest('.card').getBoundingClientRect();
+                 return [box.left - card.left, card.right - box.right, box.width, box.height];
+               })"""
+        )
+        assert len(sizes) == 5 * (1 + len(MAPPED))
+        for left, right, across, high in sizes:
+            assert min(left, right) >= 0  # inside its card
+            assert 140 <= across <= 300
+            assert across == pytest.approx(high, abs=1)
+        crops = page.evaluate(
+            "[...document.querySelectorAll('.maps')].map(m => [...m.children].slice(0, 2).map("
+            "f => f.getBoundingClientRect().top))"
+        )
+        assert all(crop == first for crop, first in crops)  # the crop stands beside the first map
+        page.wait_for_function("[...document.images].every(i => i.complete && i.naturalWidth)")
+
+
+def test_a_slide_has_a_row_a_face_and_the_crop_beside_its_maps(qualities, tmp_path):
+    one = write_slide(qualities[:1], tmp_path / "one.png")
+    with Image.open(one) as picture:
+        assert picture.width > 1500  # crop and three maps, large
+        face = np.asarray(picture.convert("RGB"))[16 : 16 + 448, 16 : 16 + 448]
+    wanted = Image.fromarray(qualities[0].crop).resize((448, 448), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(face, np.asarray(wanted))
+    sizes = []
+    for n_faces in (2, MOST, MOST + 1):
+        some = [qualities[0]] * n_faces
+        with Image.open(write_slide(some, tmp_path / "many.png", contrast="page")) as picture:
+            sizes.append(picture.size)
+    assert sizes[0][1] < sizes[1][1] == sizes[2][1]
+    with Image.open(write_slide([qualities[1]], tmp_path / "none.png")) as picture:
+        assert np.asarray(picture.convert("L")).min() < 100  # it says why there is no score
+
+
+def test_the_command_takes_every_face_its_contrast_and_a_slide(tmp_path):
+    pair = [Image.open(path).convert("RGB").resize((512, 512)) for path in example_paths()]
+    both = Image.new("RGB", (1024, 512))
+    for place, one in enumerate(pair):
+        both.paste(one, (512 * place, 0))
+    both.save(tmp_path / "both.png")
+    command = ["explain", str(tmp_path / "both.png"), "-o", str(tmp_path / "out"), "-m", "attn"]
+    command += ["--engine", "onnxruntime", "--threads", "1"]
+    done = CliRunner().invoke(app, [*command, "--all-faces", "--contrast", "face", "--png"])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.split() == [str(tmp_path / "out" / name) for name in ("index.html", "explanation.png")]
+    page = Page(tmp_path / "out" / "index.html")
+    assert len(page.images) == 4
+    assert "a scale of its own" in page.text
+    assert page.text.count("face 2") == 1
+    wrong = CliRunner().invoke(app, [*command, "--contrast", "picture"])
+    assert wrong.exit_code == 2 or "face, page" in str(wrong.exception)

@@ -1,17 +1,19 @@
-"""``fiqa explain`` and ``fiqa demo``: images in → overlays and a page out."""
+"""``fiqa explain`` and ``fiqa demo``: images in → maps and a page out."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
+from ..specs import choice
 from .common import (
     SOME_NOT_SCORED,
     Align,
+    AllFaces,
     Detector,
     Engine,
     Heads,
@@ -27,23 +29,43 @@ from .common import (
 from .progress import Watch
 from .tables import print_table
 
+if TYPE_CHECKING:
+    from ..pages.contrast import Contrast
+
 
 def explain(
     images: Images,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the overlays and index.html.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the maps and index.html.")],
     method: Methods = None,
     model: Model = "default",
     align: Align = "auto",
+    all_faces: AllFaces = False,
+    contrast: Annotated[
+        str | None,
+        typer.Option(
+            help="Colours over each face, or over the whole page, so that faces can be compared.",
+            metavar="face|page",
+            show_default="face for one, page for several",
+        ),
+    ] = None,
+    png: Annotated[
+        bool, typer.Option("--png", help="Also write explanation.png: all in one picture, for slides.")
+    ] = False,
     engine: Engine = "auto",
     threads: Threads = None,
     heads: Heads = None,
     landmarks: Landmarks = None,
     detector: Detector = None,
 ) -> None:
-    """Draw which part of each face counts: one overlay per image and method, and a page that shows them."""
+    """Draw which part of each face counts: a page with crop, maps, score and advice, and its pictures."""
+    from ..pages.contrast import Contrast
     from ..pages.explanation import write_page
+    from ..pages.slide import MOST, write_slide
     from ..pipeline import sources
 
+    if contrast is not None:
+        choice("--contrast", contrast, get_args(Contrast))
+    ends = cast("Contrast | None", contrast)
     scorer = make_scorer(
         model=model,
         methods=method,
@@ -57,23 +79,27 @@ def explain(
     )
     found = sources.expand(images)
     with Watch() as watch:
-        qualities = list(watch.each(scorer.stream(found), len(found)))
-    page = write_page(qualities, scorer, output)
+        qualities = list(watch.each(scorer.stream(found, all_faces=all_faces), len(found)))
+    page = write_page(qualities, scorer, output, contrast=ends)
     for quality in qualities:
         for reason in quality.reasons:
             say(f"{quality.path}: {reason.code.replace('_', ' ')}: {reason.advice}")
     print(page)
+    if png:
+        print(write_slide(qualities, output / "explanation.png", contrast=ends))
+        if len(qualities) > MOST:
+            say(f"explanation.png has the first {MOST} of {len(qualities)} faces, {page.name} has all")
     if not all(quality.ok for quality in qualities):
         raise typer.Exit(SOME_NOT_SCORED)
 
 
 def demo(
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for the overlays and index.html.")
+        Path, typer.Option("--output", "-o", help="Folder for the maps and index.html.")
     ] = Path("out/demo"),
     threads: Threads = None,
 ) -> None:
-    """Score the example photographs with the embedded model and draw their overlays."""
+    """Score the example photographs with the embedded model and draw their maps."""
     from ..examples.portraits import example_landmarks, example_paths
     from ..pages.explanation import write_page
 

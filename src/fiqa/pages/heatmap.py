@@ -6,55 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import UsageError
 from ..types import FloatArray, ImageArray
+from .palette import COLOURS, OPACITY, colour_range, levels, tinted
 
-# From dark blue over violet and orange to pale yellow; lightness rises evenly, so that it reads in grey and
-# with any colour vision. Control points in sRGB; colours between them are interpolated.
-_CONTROL = np.array(
-    [
-        (8, 7, 40),
-        (45, 17, 99),
-        (89, 22, 122),
-        (132, 34, 122),
-        (176, 50, 106),
-        (215, 73, 80),
-        (242, 109, 49),
-        (251, 154, 38),
-        (247, 203, 73),
-        (252, 251, 200),
-    ],
-    dtype=np.float64,
-)
-COLOURS: ImageArray = (
-    np.stack(
-        [np.interp(np.linspace(0, 1, 256), np.linspace(0, 1, len(_CONTROL)), c) for c in _CONTROL.T], axis=1
-    )
-    .round()
-    .astype(np.uint8)
-)
-
-_TEXT, _PAPER = (25, 25, 25), (255, 255, 255)
-
-
-def colours(values: ArrayLike, vmin: float, vmax: float) -> ImageArray:
-    """Colours (..., 3) uint8 RGB of ``values`` (...); ``vmin`` is darkest, ``vmax`` palest."""
-    level = np.clip((np.asarray(values, dtype=np.float64) - vmin) / (vmax - vmin or 1.0), 0, 1)
-    return COLOURS[np.rint(level * 255).astype(np.intp)]
-
-
-def colour_range(maps: Sequence[FloatArray]) -> tuple[float, float]:
-    """One colour scale for several patch maps: their least and greatest value.
-
-    Raises:
-        UsageError: there is no map.
-    """
-    if not maps:
-        raise UsageError("a colour scale needs at least one patch map, but got none")
-    return min(float(m.min()) for m in maps), max(float(m.max()) for m in maps)
+INK, PAPER = (28, 29, 31), (255, 255, 255)  # --fg and --bg of style.css
 
 
 def overlay(
@@ -65,22 +23,24 @@ def overlay(
     vmax: float | None = None,
     label: str | None = None,
     size: int = 448,
-    opacity: float = 0.55,
+    opacity: float = OPACITY,
 ) -> Image.Image:
-    """A face under its patch map, with a colour bar to the right and, if given, a label below.
+    """A face tinted by its patch map, with its scale and, if given, a label below.
+
+    The face is in grey, light and dark as in the photo; blue patches count less, orange ones more.
 
     Args:
         crop: (112, 112, 3) uint8 RGB, the face as the network saw it; any size will do.
         patch_map: (h, w) float32, higher = better; each value is drawn as the flat square of its patch.
-        vmin: the value at the dark end of the colour scale; None: the least of the map.
-        vmax: the value at the pale end; None: the greatest of the map. To compare several pictures, take both
-            from :func:`colour_range`.
+        vmin: the value at the blue end of the colour scale; None: the least of the map.
+        vmax: the value at the orange end; None: the greatest of the map. To compare several pictures, take
+            both from :func:`colour_range`.
         label: text below the face, usually the method and its number.
         size: side of the face in the picture, in pixels.
-        opacity: of the map over the face, from 0 (only the face) to 1 (only the map).
+        opacity: of the map over the face, from 0 (only the face, in grey) to 1 (only the map).
 
     Returns:
-        RGB; ``size`` pixels of face plus the bar and the label.
+        RGB; ``size`` pixels of face, and below it the scale and the label.
 
     Raises:
         UsageError: the map is not a finite (h, w), ``vmax`` is below ``vmin``, or a number is out of range.
@@ -94,23 +54,39 @@ def overlay(
         raise UsageError(f"the colour scale must rise from vmin to vmax, but got {vmin} to {vmax}")
     if size < 32 or not 0 <= opacity <= 1:
         raise UsageError(f"size must be at least 32 and opacity from 0 to 1, but got {size} and {opacity}")
-    face = Image.fromarray(crop).resize((size, size), Image.Resampling.BICUBIC)
-    heat = Image.fromarray(colours(values, vmin, vmax)).resize((size, size), Image.Resampling.NEAREST)
-    font = ImageFont.load_default(max(10, size // 24))
-    line = _height(font) + 6
-    bar_text = [_number(vmax, vmax - vmin), _number(vmin, vmax - vmin)]
-    bar_width = max(8, size // 32)
-    width = size + 6 + bar_width + 4 + math.ceil(max(font.getlength(text) for text in bar_text)) + 6
-    picture = Image.new("RGB", (width, size + (line if label else 0)), _PAPER)
-    picture.paste(Image.blend(face, heat, opacity), (0, 0))
-    draw = ImageDraw.Draw(picture)
-    left = size + 6
-    ramp = np.repeat(COLOURS[::-1, None], 1, axis=1)
-    picture.paste(Image.fromarray(ramp).resize((bar_width, size)), (left, 0))
-    draw.text((left + bar_width + 4, 0), bar_text[0], fill=_TEXT, font=font)
-    draw.text((left + bar_width + 4, size - line), bar_text[1], fill=_TEXT, font=font)
+    face = tinted(crop, levels(values, vmin, vmax), size=size, opacity=opacity)
+    below = [_scale(vmin, vmax, size)]
     if label:
-        draw.text((4, size + 2), _fitted(label, font, width - 8), fill=_TEXT, font=font)
+        below.append(_line(label, ImageFont.load_default(max(10, size // 20)), size))
+    picture = Image.new("RGB", (size, size + sum(one.height for one in below)), PAPER)
+    top = 0
+    for part in (face, *below):
+        picture.paste(part, (0, top))
+        top += part.height
+    return picture
+
+
+def _scale(vmin: float, vmax: float, width: int) -> Image.Image:
+    """The bar of a scale, which way it counts, and its ends."""
+    font = ImageFont.load_default(max(9, width // 25))
+    gap, bar, line = max(3, width // 64), max(5, width // 36), _height(font)
+    picture = Image.new("RGB", (width, 2 * gap + bar + line + 2), PAPER)
+    picture.paste(Image.fromarray(COLOURS[None]).resize((width, bar)), (0, gap))
+    draw = ImageDraw.Draw(picture)
+    ends = [scale_end(value, vmax - vmin) for value in (vmin, vmax)]
+    said = [f"{ends[0]} counts less", f"counts more {ends[1]}"]
+    if sum(map(font.getlength, said)) > width - 8:
+        said = ends
+    top = gap + bar + gap
+    draw.text((0, top), said[0], fill=INK, font=font)
+    draw.text((width - font.getlength(said[1]), top), said[1], fill=INK, font=font)
+    return picture
+
+
+def _line(text: str, font: Font, width: int) -> Image.Image:
+    """One line of text."""
+    picture = Image.new("RGB", (width, _height(font) + 6), PAPER)
+    ImageDraw.Draw(picture).text((0, 2), _fitted(text, font, width), fill=INK, font=font)
     return picture
 
 
@@ -144,15 +120,15 @@ def sheet(
     left = gap + (math.ceil(max(font.getlength(label) for label in labels)) + gap if labels else 0)
     top = gap + (_height(font) + gap if columns else 0)
     total = (left + sum(widths) + gap * n_columns, top + sum(heights) + gap * len(rows))
-    out = Image.new("RGB", total, _PAPER)
+    out = Image.new("RGB", total, PAPER)
     draw = ImageDraw.Draw(out)
     for i, title in enumerate(columns):
         x = left + sum(widths[:i]) + gap * i
-        draw.text((x, gap), _fitted(title, font, widths[i]), fill=_TEXT, font=font)
+        draw.text((x, gap), _fitted(title, font, widths[i]), fill=INK, font=font)
     y = top
     for r, row in enumerate(rows):
         if labels:
-            draw.text((gap, y), labels[r], fill=_TEXT, font=font)
+            draw.text((gap, y), labels[r], fill=INK, font=font)
         x = left
         for picture, width in zip(row, widths, strict=False):
             out.paste(picture, (x, y))
@@ -162,7 +138,7 @@ def sheet(
 
 
 def portrait(crop: ImageArray, maps: Mapping[str, FloatArray], *, size: int = 336) -> Image.Image:
-    """A face, and beside it under each of its patch maps, with their names; each has its own colour scale.
+    """A face, and beside it tinted by each of its patch maps, with their names; each map has its own scale.
 
     Args:
         crop: (112, 112, 3) uint8 RGB.
@@ -188,20 +164,22 @@ def notice(text: str, *, width: int = 448) -> Image.Image:
         else:
             lines.append(word)
     line = _height(font) + 4
-    picture = Image.new("RGB", (width, line * len(lines) + 16), _PAPER)
+    picture = Image.new("RGB", (width, line * len(lines) + 16), PAPER)
     draw = ImageDraw.Draw(picture)
     for number, said in enumerate(lines):
-        draw.text((8, 8 + number * line), _fitted(said, font, width - 16), fill=_TEXT, font=font)
+        draw.text((8, 8 + number * line), _fitted(said, font, width - 16), fill=INK, font=font)
     return picture
 
 
-def captioned(picture: Image.Image, text: str) -> Image.Image:
-    """A picture with one line of text below it."""
-    font = ImageFont.load_default(max(10, picture.width // 12))
-    out = Image.new("RGB", (picture.width, picture.height + _height(font) + 6), _PAPER)
+def captioned(picture: Image.Image, *lines: str, scale: int = 12) -> Image.Image:
+    """A picture with lines of text below it, each as high as a ``scale``-th of its width."""
+    font = ImageFont.load_default(max(10, picture.width // scale))
+    line = _height(font) + 6
+    out = Image.new("RGB", (picture.width, picture.height + line * len(lines)), PAPER)
     out.paste(picture, (0, 0))
-    line = _fitted(text, font, picture.width - 4)
-    ImageDraw.Draw(out).text((2, picture.height + 2), line, fill=_TEXT, font=font)
+    for number_, text in enumerate(lines):
+        place = (2, picture.height + line * number_ + 2)
+        ImageDraw.Draw(out).text(place, _fitted(text, font, picture.width - 4), fill=INK, font=font)
     return out
 
 
@@ -213,7 +191,7 @@ def _height(font: Font) -> int:
     return math.ceil(bottom - min(0, top))
 
 
-def _number(value: float, span: float) -> str:
+def scale_end(value: float, span: float) -> str:
     """As many digits as tell the ends of the scale apart."""
     digits = 2 if span <= 0 else min(6, max(0, 2 - math.floor(math.log10(span))))
     return f"{value:.{digits}f}"

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import require
-from ..pages.heatmap import COLOURS
+from ..pages.palette import COLOURS
 from .frames import read_frames
 from .tracks import Sighting
 
@@ -87,7 +87,7 @@ def write_overlay(
 
 
 def annotate(picture: Image.Image, marks: Sequence[Mark], persons: Mapping[int, int]) -> Image.Image:
-    """A box around every face, the paler the better, with the person's number and the score."""
+    """A box around every face, from blue (low) to orange (high), with the person's number and the score."""
     draw = ImageDraw.Draw(picture)
     font = ImageFont.load_default(max(12, picture.height // 36))
     for mark in marks:
