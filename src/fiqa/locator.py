@@ -48,11 +48,12 @@ class Locator:
             UsageError: its faces are no faces.
         """
         from .faces import align, whole_as_crop
-        from .images import read
+        from .images import fetched, read
 
         image, in_hand = image if isinstance(image, tuple) else (image, None)
         if in_hand is not None:
             self._check(in_hand)
+        image = fetched(image, self.limits)
         looks = in_hand is None and self.align != "none"
         enough = getattr(self.source, "max_side", None) if looks else None
         picture = read(image, limits=self.limits, at_least=enough)

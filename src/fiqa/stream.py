@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .errors import ImageError
+from .images.encoded import EncodedImage
 from .reasons import Diagnosis
 from .types import CROP_SHAPE, Face, ImageArray, Quality
 
@@ -129,9 +130,11 @@ def judge_batch(entries: Iterable[Entry], judge: Judge, batch_size: int) -> int:
 
 
 def path_of(image: Any) -> str | None:
-    """The path of an image that is given by one, of ``(image, faces)`` too; None for any other."""
+    """The path of an image that has one, of ``(image, faces)`` too; None for any other."""
     if isinstance(image, tuple) and image:
         image = image[0]
+    if isinstance(image, EncodedImage):
+        return image.path
     return os.fsdecode(image) if isinstance(image, str | os.PathLike) else None
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from fiqa.errors import DataError, ImageError, UsageError
 from fiqa.images import load
-from fiqa.images.formats import SUFFIXES
-from fiqa.pipeline import sources
+from fiqa.images.formats import SUFFIXES, is_image_name
+from fiqa.pipeline import manifest_of
 from fiqa.pipeline.sources import expand
 
 
@@ -134,8 +134,8 @@ def test_a_folder_that_can_t_be_listed_gets_a_row(tree, monkeypatch):
 def test_suffixes_are_lower_case_and_begin_with_a_dot():
     assert all(suffix == suffix.lower() and suffix[0] == "." for suffix in SUFFIXES)
     assert {".jpg", ".png", ".webp", ".heic"} <= set(SUFFIXES)
-    assert sources._is_image_name("IMG.JPG")
-    assert not sources._is_image_name(".jpg")
+    assert is_image_name("IMG.JPG")
+    assert not is_image_name(".jpg")
 
 
 def test_a_closed_or_unreadable_standard_input_is_said(monkeypatch):
@@ -174,9 +174,9 @@ def test_a_name_that_can_t_be_is_an_input_like_any_other_or_one_sentence(name, t
 
 
 def test_what_was_expanded_is_not_expanded_again(tree):
-    from fiqa.pipeline.run import _expanded
-
     (tree / "@list").write_text("b.jpg")
     found = expand(["photos/*.jpg", "@list", "nowhere*"])
-    assert _expanded(found) is found
-    assert _expanded(tree / "photos" / "b.jpg") == [str(tree / "photos" / "b.jpg")]
+    with manifest_of(found) as manifest:
+        assert list(manifest.items()) == found
+    with manifest_of(tree / "photos" / "b.jpg") as manifest:
+        assert list(manifest.items()) == [str(tree / "photos" / "b.jpg")]

@@ -34,7 +34,7 @@ class Watch:
         self._scores = array("f")
         self._bar: Any = None
 
-    def __call__(self, quality: Quality, n_begun: int, n_images: int) -> None:
+    def __call__(self, quality: Quality, n_begun: int, n_images: int | None) -> None:
         self._n_images = n_begun
         self._statuses[quality.status] += 1
         if quality.score is not None:
@@ -56,7 +56,7 @@ class Watch:
         if kind is None:
             self._summarise()
 
-    def each(self, qualities: Iterable[Quality], n_images: int) -> Iterator[Quality]:
+    def each(self, qualities: Iterable[Quality], n_images: int | None) -> Iterator[Quality]:
         """Pass results through and see them."""
         n_begun = 0
         for quality in qualities:
@@ -64,7 +64,7 @@ class Watch:
             n_begun += quality.face_index == 0
             self(quality, n_begun, n_images)
 
-    def _show(self, n_begun: int, n_images: int) -> None:
+    def _show(self, n_begun: int, n_images: int | None) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

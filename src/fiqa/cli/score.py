@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,6 +43,9 @@ from .tables import print_table
 
 if TYPE_CHECKING:
     from ..calibration import Gate
+    from ..pipeline.feed import Feed
+    from ..pipeline.manifest import Manifest
+    from ..pipeline.rows import Header
     from ..scorer import Scorer
     from ..types import Quality
 
@@ -59,6 +62,9 @@ def score(
     save_crops: Annotated[
         Path | None, typer.Option("--save-crops", help="Folder for the aligned crop of every scored face.")
     ] = None,
+    path_column: Annotated[
+        str, typer.Option(metavar="NAME", help="Column of a .csv or .parquet list that names the images.")
+    ] = "path",
     all_faces: AllFaces = False,
     gate: Annotated[
         str | None,
@@ -85,11 +91,11 @@ def score(
 
     Exit code 0: every input was scored; 3: some were not (each has its row and status); 2: wrong use.
     """
-    from ..pipeline import expand, gate_of
+    from ..pipeline import gate_of, manifest_of
 
     if output is None:
         _check_stdout(resume, save_crops)
-    found = expand(images)
+    found = manifest_of(images, path_column=path_column)
     scorer = make_scorer(
         model=model, methods=method, engine=engine, align=align, threads=threads, precision=precision,
         heads=heads, profile=profile, budget=budget, landmarks=landmarks, detector=detector,
@@ -122,31 +128,42 @@ def _digest(landmarks: Path | None) -> str:
     return digest(landmarks.read_bytes()) if landmarks else ""
 
 
-def _write(output: Path, scorer: Scorer, found: list[str], **settings: Any) -> int:
+def _write(output: Path, scorer: Scorer, found: Manifest, **settings: Any) -> int:
     from ..pipeline import score_to
 
     with process.advice("finished rows are kept, go on with --resume"), Watch() as watch:
         return score_to(output, scorer, found, progress=watch, remark=say, **settings).n_not_ok
 
 
-def _print(scorer: Scorer, found: list[str], *, batch_size: int, all_faces: bool, gate: Gate | None) -> int:
+def _print(scorer: Scorer, found: Manifest, *, batch_size: int, all_faces: bool, gate: Gate | None) -> int:
+    from ..pipeline.feed import Feed
     from ..pipeline.run import open_all
 
     open_all(scorer, found, batch_size)
+    feed = Feed.of(scorer, found.items())
     with Watch() as watch:
-        qualities = watch.each(scorer.stream(found, batch_size, all_faces=all_faces, keep=()), len(found))
-        how = print_table if sys.stdout.isatty() else _print_csv
-        return how(qualities, scorer, gate)
+        results = scorer.stream(feed, batch_size, all_faces=all_faces, keep=())
+        qualities = watch.each(results, found.contents.n_images)
+        if sys.stdout.isatty():
+            return print_table(qualities, scorer, gate)
+        return _print_csv(qualities, scorer, gate, feed, found.contents.columns)
 
 
-def _print_csv(qualities: Iterable[Quality], scorer: Scorer, gate: Gate | None) -> int:
-    from ..pipeline.rows import columns, row
+def _print_csv(
+    qualities: Iterable[Quality],
+    scorer: Scorer,
+    gate: Gate | None,
+    feed: Feed,
+    carried: Sequence[Header],
+) -> int:
+    from ..pipeline.rows import carried_row, check_carried, columns, row
     from ..pipeline.sinks import CsvSink
 
     sys.stdout.reconfigure(errors="surrogateescape", newline="")  # type: ignore[union-attr]
     of, n_not_ok = columns(scorer.specs, reasons=scorer.policy is not None, gate=gate), 0
-    table = CsvSink(sys.stdout, of)
+    check_carried(of, carried)
+    table = CsvSink(sys.stdout, (*of, *carried))
     for quality in qualities:
-        table.write(row(quality, of))
+        table.write(row(quality, of) | carried_row(feed.carried(quality), carried))
         n_not_ok += not quality.ok
     return n_not_ok

@@ -77,12 +77,13 @@ def gate(
 
     Exit code 0: all faces pass; 4: one does not, or has no score; 2: wrong use.
     """
-    from ..pipeline import expand, gate_of
+    from ..pipeline import gate_of, manifest_of
+    from ..pipeline.feed import Feed
     from ..pipeline.run import open_all
 
     if process.stdout_is_closed():
         raise UsageError("standard output is closed: open it, or read the exit code with > /dev/null")
-    found = expand(images)
+    found = manifest_of(images)
     scorer = make_scorer(
         model=model, methods=method, engine=engine, align=align, threads=threads, heads=heads,
         profile=profile, landmarks=landmarks, detector=detector, rotate=rotate, reasons=True,
@@ -93,7 +94,8 @@ def gate(
     open_all(scorer, found, 8)
     passes = True
     with Watch(most=0) as watch:
-        for quality in watch.each(scorer.stream(found, all_faces=all_faces, keep=()), len(found)):
+        results = scorer.stream(Feed.of(scorer, found.items()), all_faces=all_faces, keep=())
+        for quality in watch.each(results, found.contents.n_images):
             fault = _fault(quality, rule, refuse_reasons=refuse_reasons)
             passes &= fault is None
             print(_verdict(quality, fault), flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import struct
 from functools import cache
 from typing import Any, BinaryIO
@@ -35,6 +36,15 @@ _MOST_WORK = 2_000_000_000  # pixels times passes: a progressive photo of 100 me
 # Bytes a pixel that a decoder holds beside the picture itself, generously
 _WORKING = {"JPEG2000": 40, "AVIF": 24, "HEIF": 24, "WEBP": 16, "TIFF": 8, "GIF": 8}
 _PIXEL_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
+
+
+def is_image_name(name: str) -> bool:
+    """Whether the name of a file ends like an image.
+
+    >>> is_image_name("a.b.JPG"), is_image_name(".jpg")
+    (True, False)
+    """
+    return os.path.splitext(name)[1].lower() in SUFFIXES
 
 
 @cache

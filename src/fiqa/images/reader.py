@@ -19,10 +19,12 @@ from ..errors import ImageError, UsageError
 from ..types import ImageArray
 from . import formats
 from .compression import jpeg_quality
+from .encoded import EncodedImage
 from .limits import Limits, shared
 from .outline import Outline, orientation_of, outline
 from .picture import Picture
 from .pixels import check_array, from_array, from_image
+from .remote import fetch, is_remote
 from .truncation import END_OF_IMAGE, missing_share
 
 # What Pillow's readers raise on damaged bytes; files of every format, cut and flipped, show most of it.
@@ -74,10 +76,10 @@ def read(source: Any, *, limits: Limits | None = None, at_least: int | None = No
     Transparent pixels show white. 16-bit grey is scaled to 8 bits. Decoding takes about 8 bytes a pixel.
 
     Args:
-        source: a path (str, which may hold undecodable bytes as surrogates, or os.PathLike), the encoded
-            bytes of a file, a PIL image, or an array in RGB order: uint8 or another integer type with values
-            in 0 to 255, uint16 over its full range, or float in [0, 1]; of shape (H, W),
-            (H, W, 1), (H, W, 3) or (H, W, 4) with alpha.
+        source: a path (str, which may hold undecodable bytes as surrogates, or os.PathLike), a URL that
+            fsspec can read, the encoded bytes of a file, with a name or without, a PIL image, or an array in
+            RGB order: uint8 or another integer type with values in 0 to 255, uint16 over its full range, or
+            float in [0, 1]; of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) with alpha.
         limits: what it may cost; None: the defaults.
         at_least: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, as long as its longer side keeps this
             many pixels; the picture's ``scale`` says which it was. None: never reduced.
@@ -98,7 +100,13 @@ def read(source: Any, *, limits: Limits | None = None, at_least: int | None = No
         return Reading(source, "the given image", limits, at_least).read()
     if isinstance(source, (str, os.PathLike)):
         path = os.fsdecode(source)
+        if is_remote(path):
+            return Reading(fetch(path, limits), repr(path), limits, at_least).read()
         return Reading(path, repr(path), limits, at_least).read()  # repr escapes newlines, undecodable bytes
+    if isinstance(source, EncodedImage):
+        if source.error is not None:
+            raise source.error
+        return Reading(source.data, repr(source.path), limits, at_least).read()
     raise UsageError(
         f"an image must be a path, encoded bytes, an array or a PIL image, but got {type(source).__name__}"
     )

@@ -8,7 +8,7 @@ from .. import lazy
 
 if TYPE_CHECKING:
     from .output import Output
-    from .run import Run, gate_of, score_to
+    from .run import Run, gate_of, manifest_of, score_to
     from .selection import Sorting, rank, sort_files, undo_sort
     from .sources import expand
     from .tables import ResultTable
@@ -20,6 +20,7 @@ __all__ = [
     "Sorting",
     "expand",
     "gate_of",
+    "manifest_of",
     "rank",
     "score_to",
     "sort_files",
@@ -30,7 +31,7 @@ __getattr__, __dir__, _ = lazy.attach(
     __name__,
     {
         "output": ["Output"],
-        "run": ["Run", "gate_of", "score_to"],
+        "run": ["Run", "gate_of", "manifest_of", "score_to"],
         "selection": ["Sorting", "rank", "sort_files", "undo_sort"],
         "sources": ["expand"],
         "tables": ["ResultTable"],

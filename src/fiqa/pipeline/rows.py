@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ from ..types import Face, Quality
 from .crops import crop_name
 
 Row = dict[str, Any]
-Kind = Literal["text", "whole", "number", "truth", "numbers", "points", "reasons", "measures"]
+Kind = Literal["text", "whole", "integer", "number", "truth", "numbers", "points", "reasons", "measures"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +22,9 @@ class Header:
 
     Attributes:
         name: its header.
-        kind: ``text``, ``whole`` (a whole number), ``number``, ``truth``, ``numbers`` (a list of them),
-            ``points`` (a list of x, y), ``reasons`` (a list of records, in CSV their codes) or ``measures``
-            (a list of records).
+        kind: ``text``, ``whole`` (a small whole number), ``integer`` (one of 64 bits), ``number``, ``truth``,
+            ``numbers`` (a list of them), ``points`` (a list of x, y), ``reasons`` (a list of records, in CSV
+            their codes) or ``measures`` (a list of records).
         in_csv: whether CSV has it too, beside JSON lines and Parquet.
     """
 
@@ -87,6 +87,32 @@ def columns(
 def row(quality: Quality, of: Sequence[Column]) -> Row:
     """One table row: column name → value. Numbers are rounded the same in all formats."""
     return {column.name: column.of(quality) for column in of}
+
+
+def check_carried(of: Sequence[Header], carried: Sequence[Header]) -> None:
+    """Refuse columns of a list that would take the name of a column of the table.
+
+    Raises:
+        UsageError: one does.
+    """
+    names = {column.name for column in of}
+    for column in carried:
+        if column.name in names:
+            raise UsageError(
+                f"the list has a column {column.name!r}, which is one of the result's own: rename it there"
+            )
+
+
+def carried_row(values: Mapping[str, Any], carried: Sequence[Header]) -> Row:
+    """What a row carries of its list: column name → value, None where that list has no such column."""
+    return {
+        column.name: _as_text(values.get(column.name)) if column.kind == "text" else values.get(column.name)
+        for column in carried
+    }
+
+
+def _as_text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else str(value)
 
 
 def _score(quality: Quality) -> float | None:

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from ..calibration import Gate, read_gate
 from ..errors import MissingExtra, UsageError
+from ..images.remote import is_remote
 from ..scorer import Scorer
 from ..types import CROP_SIZE, Quality
 from . import sources
 from .crops import CropFolder
 from .facts import facts
+from .feed import Feed
+from .items import Item, path_of
+from .lists import PATH
+from .manifest import SHARD_SIZE, Manifest
 from .output import Output, check_place
-from .rows import row
+from .rows import carried_row, row
 
-Progress = Callable[[Quality, int, int], None]
-"""Called with a result whose row is written, the images begun so far, and the images of this run."""
+Progress = Callable[[Quality, int, int | None], None]
+"""Called with a result whose row is written, the images begun so far, and the images of this run, as far as
+they have been counted: those in tars have not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +49,7 @@ class Run:
 def score_to(
     path: str | os.PathLike[str],
     scorer: Scorer,
-    inputs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    inputs: Manifest | str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
     resume: bool = False,
     all_faces: bool = False,
@@ -59,7 +65,8 @@ def score_to(
     Args:
         path: the table, .csv, .jsonl or .parquet; what was decided lies beside it in ``PATH.run.json``.
         scorer: what scores; its network and detector are opened before anything is written.
-        inputs: images, folders, patterns, ``@LIST`` or ``-``, as of :func:`fiqa.pipeline.expand`.
+        inputs: images, folders, patterns, URLs, lists and tars, as of
+            :class:`fiqa.pipeline.sources.Inputs`, or the manifest of them.
         resume: go on with the table that is there; without it, that one is kept as ``PATH.bak``. Images whose
             status is ``failed`` are tried again, and those that are ``unreadable`` where ``tolerant`` is new.
         all_faces: a row for every face, rather than for the largest.
@@ -82,8 +89,8 @@ def score_to(
     table = Path(path)
     check_place(table)
     rule = gate_of(scorer, gate) if isinstance(gate, str) else gate
-    images = _expanded(inputs)
-    open_all(scorer, images, batch_size)
+    manifest = inputs if isinstance(inputs, Manifest) else manifest_of(inputs)
+    open_all(scorer, manifest, batch_size)
     crops = CropFolder(save_crops) if save_crops is not None else None
     settled = dict(decides or {}) | ({} if rule is None else {"gate": str(rule)})
     found = facts(scorer, all_faces=all_faces, decides=settled)
@@ -95,24 +102,58 @@ def score_to(
         crops=crops is not None,
         reasons=scorer.policy is not None,
         gate=rule,
+        carried=manifest.contents.columns,
         resume=resume,
         several_rows=all_faces,
     ) as output:
-        todo = [image for image in images if image not in output.done]
+        n_images, n_before = _counts(manifest, output.done)
         if output.done:
-            say(f"resuming: {len(images) - len(todo)} of {len(images)} images are done")
+            say(f"resuming: {n_before} of {n_images or 'the'} images are done")
         for sentence in output.remarks:
             say(sentence)
-        n_begun = 0
+        feed = Feed.of(scorer, manifest.items(), wanted=lambda path: path not in output.done)
         keep: tuple[Literal["crop"], ...] = ("crop",) if crops else ()
-        for quality in scorer.stream(todo, batch_size, all_faces=all_faces, keep=keep):
+        for quality in scorer.stream(feed, batch_size, all_faces=all_faces, keep=keep):
             if crops:
                 crops.save(quality)
-            output.write(row(quality, output.columns))
-            n_begun += quality.face_index == 0
+            carried = carried_row(feed.carried(quality), manifest.contents.columns)
+            output.write(row(quality, output.columns) | carried)
             if progress is not None:
-                progress(quality, n_begun, len(todo))
-    return Run(path=table, n_images=len(images), n_before=len(images) - len(todo), n_not_ok=output.n_failed)
+                progress(quality, feed.n_begun, None if n_images is None else n_images - n_before)
+    n_images = n_before + feed.n_begun if n_images is None else n_images
+    return Run(path=table, n_images=n_images, n_before=n_before, n_not_ok=output.n_failed)
+
+
+def manifest_of(
+    inputs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    path_column: str = PATH,
+    shard_size: int = SHARD_SIZE,
+) -> Manifest:
+    """All there is to score, each path once.
+
+    Args:
+        inputs: what :class:`fiqa.pipeline.sources.Inputs` takes.
+        path_column: of a list with columns, the one that names the images.
+        shard_size: images in a shard.
+
+    Raises:
+        FiqaError: there is nothing, or a list can't be read.
+    """
+    if isinstance(inputs, sources.Images):
+        return Manifest.made(inputs, shard_size=shard_size)
+    found = sources.Inputs(
+        [inputs] if isinstance(inputs, str | os.PathLike) else inputs, path_column=path_column
+    )
+    return Manifest.made(found, found.columns, shard_size=shard_size)
+
+
+def _counts(manifest: Manifest, done: Collection[str]) -> tuple[int | None, int]:
+    """(images, None where a tar holds some; of these the ones that are done, as far as they are known)."""
+    n_images = manifest.contents.n_images
+    if n_images is None:
+        return None, len(done)
+    return n_images, sum(path_of(item) in done for item in manifest.items()) if done else 0
 
 
 def gate_of(scorer: Scorer, rule: str) -> Gate:
@@ -129,7 +170,7 @@ def gate_of(scorer: Scorer, rule: str) -> Gate:
     return read_gate(rule, scorer.calibration)
 
 
-def open_all(scorer: Scorer, images: Iterable[str], batch_size: int) -> None:
+def open_all(scorer: Scorer, manifest: Manifest, batch_size: int) -> None:
     """Open network and detector, so that what is missing is said before anything is written or printed.
 
     Raises:
@@ -138,14 +179,17 @@ def open_all(scorer: Scorer, images: Iterable[str], batch_size: int) -> None:
     try:
         scorer.warm_up(batch_size)
     except MissingExtra:
-        if scorer.align == "detect" or not all(map(_is_crop, images)):
+        if scorer.align == "detect" or not all(map(_is_crop, manifest.items())):
             raise
 
 
-def _is_crop(path: str) -> bool:
+def _is_crop(item: Item | str) -> bool:
     """Whether an image needs no detector: it is 112×112, or can't be used anyway."""
     from PIL import Image
 
+    path = path_of(item)
+    if is_remote(path) or (isinstance(item, Item) and item.is_tar):
+        return True  # nobody knows before it is read
     if not os.path.isfile(path):  # a pipe would block
         return True
     try:
@@ -155,9 +199,3 @@ def _is_crop(path: str) -> bool:
                 return image.size == (CROP_SIZE, CROP_SIZE)
     except Exception:  # Pillow's readers raise what they like on damaged bytes; its row will say it
         return True
-
-
-def _expanded(inputs: Any) -> list[str]:
-    if isinstance(inputs, sources.Images):
-        return inputs
-    return sources.expand([inputs] if isinstance(inputs, str | os.PathLike) else inputs)

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from .rows import Header, Row
 
@@ -94,10 +94,15 @@ def write_parquet(path: Path, rows: Iterable[Row], columns: Sequence[Header]) ->
 
 def read_parquet(path: Path) -> Iterator[Row]:
     """The rows of a Parquet file, a batch held at a time."""
+    yield from parquet_rows(path)
+
+
+def parquet_rows(source: Path | BinaryIO) -> Iterator[Row]:
+    """The rows of a Parquet file that is a path or opened, a batch held at a time."""
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches():
+    with pq.ParquetFile(source) as file:
+        for batch in file.iter_batches(_BATCH):
             for values in batch.to_pylist():
                 yield {name: _from_utf8(one) if isinstance(one, str) else one for name, one in values.items()}
 
@@ -119,6 +124,7 @@ def _schema(columns: Sequence[Header]) -> Any:
     types = {
         "text": pa.string(),
         "whole": pa.int32(),
+        "integer": pa.int64(),
         "number": number,
         "truth": pa.bool_(),
         "numbers": pa.list_(number),
