@@ -20,8 +20,10 @@ from PIL import Image
 from fiqa.evaluation import Dataset, Evaluation, Measure, Resampled, Settings, evaluate
 from fiqa.evaluation.report import csv_text, json_text, latex_text, write_report, write_validation
 from fiqa.evaluation.validator import Ladder, Proposal, Validation
+from fiqa.pages.charts import Box, box_plot, histogram
+from fiqa.pages.curves import Line, line_chart
 from fiqa.pages.page import number
-from fiqa.pages.svg import Box, Line, _ticks, box_plot, histogram, line_chart
+from fiqa.pages.svg import ticks
 
 AWKWARD = 'a <b> & "c"_1%'
 SCRIPT = "<script>alert(1)</script>"  # a browser would run it where it is not escaped
@@ -211,12 +213,12 @@ def test_a_box_plot_has_a_box_a_group_and_skips_empty_ones():
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 0.003), (-1, 1), (0, 95), (0.1, 0.19), (-3e5, 4e6)])
 def test_ticks_are_round_and_inside(low, high):
-    ticks = _ticks(low, high)
-    assert 2 <= len(ticks) <= 7
-    for value, label in ticks:
+    found = ticks(low, high)
+    assert 2 <= len(found) <= 7
+    for value, label in found:
         assert low - 1e-9 <= value <= high + 1e-9
         assert math.isclose(float(label), value, rel_tol=1e-2, abs_tol=1e-12)
-    assert len({label for _, label in ticks}) == len(ticks)
+    assert len({label for _, label in found}) == len(found)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from fiqa.cli.main import app
 from fiqa.examples import example_crops, example_landmarks, example_paths
 from fiqa.pages.contact_sheet import write_sheet
 from fiqa.pages.overview import overview, reason_codes
-from fiqa.pages.svg import Mark, count_chart
+from fiqa.pages.charts import Mark, count_chart
 from fiqa.pages.thumbnails import SIDE, thumbnail
 from fiqa.pipeline import ResultTable
 

@@ -11,7 +11,8 @@ import pytest
 import fiqa
 from fiqa.pages.markup import Html, join, render
 from fiqa.pages.page import Cell, chart_grid, legend, notes, page, table
-from fiqa.pages.svg import Box, Line, Mark, box_plot, count_chart, histogram, line_chart
+from fiqa.pages.charts import Box, Dots, Mark, box_plot, count_chart, dot_chart, histogram
+from fiqa.pages.curves import Line, line_chart
 
 SOURCE = Path(fiqa.__file__).parent
 HOSTILE = "<script>alert('x')</script>&\"quoted\""
@@ -54,6 +55,11 @@ LINE = Line(name=HOSTILE, style=0, x=LEVELS, y=LEVELS)
         line_chart(HOSTILE, HOSTILE, HOSTILE, [LINE], (HOSTILE, HOSTILE), 1.0),
         count_chart(HOSTILE, HOSTILE, HOSTILE, [0, 1], [1], (HOSTILE, HOSTILE), [MARK]),
         histogram(HOSTILE, HOSTILE, HOSTILE, [0, 1], [(HOSTILE, 0, [1])], HOSTILE),
+        dot_chart(
+            *(HOSTILE, HOSTILE, HOSTILE, [HOSTILE]),
+            [Dots(name=HOSTILE, style=0, values=[0])],
+            *(HOSTILE, (-1, 1)),
+        ),
         box_plot(HOSTILE, HOSTILE, HOSTILE, [Box(HOSTILE, LEVELS)], (HOSTILE, HOSTILE)),
     ],
 )

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from ..calibration import Gate
 from ..pipeline.tables import ResultTable
+from .charts import Box, Mark, box_plot, count_chart
 from .markup import Html, join, render
 from .overview import Extreme, Folder, Overview, largest, overview
 from .page import chart_grid, legend, notes, number, page, table
-from .svg import Box, Mark, box_plot, count_chart
 from .thumbnails import SIDE, thumbnail
 
 _MOST_FOLDERS = 100  # in the list

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ...pages.charts import Box, box_plot
 from ...pages.markup import Html, render
 from ...pages.page import Cell, chart_grid, notes, number, page, table
-from ...pages.svg import Box, box_plot
 from ..validator import Proposal, Validation
 
 __all__ = ["write_validation"]
