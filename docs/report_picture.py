@@ -4,7 +4,7 @@ python docs/report_picture.py --recognizer FILE[:options]
 
 Sixteen people who do not exist are made of the two public-domain portraits, by bending and blending them,
 each in twelve more or less degraded crops. The numbers on the picture mean nothing; it shows how a report
-looks. Needs: pip install playwright, and Chromium.
+looks.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from screens import DESK, PHONE, shoot
 
 from fiqa.degradations import DEGRADATIONS, degrade
 from fiqa.examples import example_crops
 
-IMAGES = Path(__file__).parent / "images"
 N_PEOPLE, N_CROPS = 16, 12
 
 
@@ -64,9 +64,8 @@ def make_people(folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recognizer", required=True)
+    parser.add_argument("--keep", type=Path, help="folder for the faces and the report")
     options = parser.parse_args()
-    from playwright.sync_api import sync_playwright
-
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_people(folder / "people")
@@ -87,20 +86,9 @@ def main() -> None:
             *("--fmr", "1e-2", "--fmr", "1e-3", "-o", str(folder / "out")),
         ]
         subprocess.run(command, check=True)
-        with sync_playwright() as play:
-            chromium = shutil.which("chromium") or shutil.which("google-chrome")
-            browser = play.chromium.launch(executable_path=chromium, args=["--headless", "--no-sandbox"])
-            for width in (1280, 390):
-                page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme="light")
-                page.goto((folder / "out" / "report.html").as_uri())
-                page.locator(".faces").first.evaluate("e => e.closest('details').open = true")
-                height = min(2100, page.evaluate("document.documentElement.scrollHeight"))
-                clip = {"x": 0, "y": 0, "width": width, "height": height}
-                page.screenshot(path=folder / "shot.png", full_page=True, clip=clip)
-                with Image.open(folder / "shot.png") as shot:
-                    flat = shot.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-                    flat.save(IMAGES / f"report-{width}.png", optimize=True)
-            browser.close()
+        shoot(folder / "out" / "report.html", "report", [(DESK, "light"), (PHONE, "dark")], most=2400)
+        if options.keep:
+            shutil.copytree(folder, options.keep, dirs_exist_ok=True)
 
 
 if __name__ == "__main__":

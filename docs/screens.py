@@ -32,5 +32,5 @@ def shoot(page: Path, name: str, screens: Sequence[tuple[int, str]], *, most: in
             height = min(most, view.evaluate("document.documentElement.scrollHeight"))
             clip = {"x": 0, "y": 0, "width": width, "height": height}
             with Image.open(io.BytesIO(view.screenshot(full_page=True, clip=clip))) as shot:
-                shot.convert("RGB").save(IMAGES / f"{name}-{width}.webp", quality=78, method=6)
+                shot.convert("RGB").save(IMAGES / f"{name}-{width}.webp", quality=60, method=6)
         browser.close()

@@ -1,13 +1,10 @@
 """Make the picture of ``fiqa sheet`` in docs/images, from the two public-domain portraits, degraded.
 
 python docs/sheet_picture.py
-
-Needs: pip install playwright, and Chromium.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -16,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from screens import DESK, PHONE, shoot
 
 from fiqa.degradations import DEGRADATIONS, degrade
 from fiqa.examples import example_crops
 
-IMAGES = Path(__file__).parent / "images"
 PEOPLE = ("astronaut", "grace hopper")
 N_SEVERITIES = 6
 
@@ -46,26 +43,12 @@ def run(folder: Path, *arguments: str) -> None:
 
 
 def main() -> None:
-    from playwright.sync_api import sync_playwright
-
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_photographs(folder / "photos")
         run(folder, "score", "photos", "--reasons", "-o", "scores.parquet", "--engine", "onnxruntime")
         run(folder, "sheet", "scores.parquet", "--at", "fnmr=5%", "--faces", "18", "-o", "sheet.html")
-        chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-        with sync_playwright() as play:
-            browser = play.chromium.launch(executable_path=chromium, args=["--headless", "--no-sandbox"])
-            for width, scheme in ((1280, "light"), (390, "dark")):
-                page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-                page.goto((folder / "sheet.html").as_uri())
-                height = min(2000, page.evaluate("document.documentElement.scrollHeight"))
-                clip = {"x": 0, "y": 0, "width": width, "height": height}
-                page.screenshot(path=folder / "shot.png", full_page=True, clip=clip)
-                with Image.open(folder / "shot.png") as shot:
-                    flat = shot.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-                    flat.save(IMAGES / f"sheet-{width}.png", optimize=True)
-            browser.close()
+        shoot(folder / "sheet.html", "sheet", [(DESK, "light"), (PHONE, "dark")])
         if len(sys.argv) > 1:
             shutil.copytree(folder, sys.argv[1], dirs_exist_ok=True)
 

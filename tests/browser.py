@@ -15,9 +15,9 @@ FLAGS = ["--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{name}" f
 SCREENS = [(390, "light"), (390, "dark"), (1280, "light"), (1280, "dark")]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A headless Chromium of the system, through Playwright."""
+    """A headless Chromium of the system, one a module, since two can't be open at once."""
     api = pytest.importorskip("playwright.sync_api", reason="needs: pip install playwright")
     found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
     if not any(found):

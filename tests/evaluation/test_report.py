@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import math
-import shutil
+import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.browser import SCREENS, browser, visit  # noqa: F401  (a fixture)
 
 from fiqa.evaluation import Dataset, Evaluation, Measure, Resampled, Settings, evaluate
 from fiqa.evaluation.report import csv_text, json_text, latex_text, write_report, write_validation
 from fiqa.evaluation.validator import Ladder, Proposal, Validation
-from fiqa.pages.charts import Box, box_plot, histogram
+from fiqa.pages.charts import Box, Dots, box_plot, dot_chart, histogram
 from fiqa.pages.curves import Line, line_chart
 from fiqa.pages.page import number
 from fiqa.pages.svg import ticks
@@ -110,7 +111,7 @@ def test_latex_escapes_and_marks(evaluation):
 class Page(HTMLParser):
     """Elements, ids and addresses of a page; checks that every element is closed."""
 
-    VOID = frozenset({"meta", "link", "img", "br", "line", "polygon", "polyline", "rect", "path"})
+    VOID = frozenset({"meta", "link", "img", "br"})
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -123,16 +124,14 @@ class Page(HTMLParser):
         assert not self.open
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.ids += [value or "" for name, value in attrs if name == "id"]
-        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
-        if tag not in self.VOID or tag == "polyline" or tag == "polygon":
+        self.handle_startendtag(tag, attrs)
+        if tag not in self.VOID:
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if self.open and self.open[-1] == tag:
-            self.open.pop()
+        self.tags.append(tag)
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open
@@ -181,12 +180,83 @@ def test_a_line_lies_where_its_numbers_say():
     x, y = np.array([0.0, 0.25, 0.5]), np.array([0.4, 0.2, 0.0])
     svg = line_chart("k", "title", "what it shows", [Line(name="a", style=0, x=x, y=y)], ("x", "y"), 0.5)
     points = points_of(svg, "polyline")
-    assert np.diff(points[:, 0]) == pytest.approx([188, 188])  # evenly over the width
+    assert points[1, 0] - points[0, 0] == pytest.approx(points[2, 0] - points[1, 0], abs=0.11)
+    assert points[2, 0] - points[0, 0] > 300  # most of the width, and beside it the name
     assert points[1, 1] == pytest.approx((points[0, 1] + points[2, 1]) / 2, abs=0.06)
     assert points[0, 1] < points[2, 1]  # up is more
     root = ET.fromstring(svg)
     assert root.attrib["role"] == "img"
     assert [root.find("title").text, root.find("desc").text] == ["title", "what it shows"]
+
+
+def test_each_curve_has_its_name_at_its_end_and_no_two_touch():
+    x, heights = np.array([0.0, 1.0]), [0.2, 0.2, 0.21, 0.9, 0.0, 0.0]
+    lines = [
+        Line(name=f"vitnt:blocks=0-11,alpha={at},weighting=last", style=at, x=x, y=np.full(2, height))
+        for at, height in enumerate(heights)
+    ]
+    root = ET.fromstring(line_chart("k", "t", "d", lines, ("x", "y"), 1.0))
+    names = [e for e in root.iter() if e.tag == "text" and e.attrib["class"] == "name"]
+    assert [len(e.text) for e in names] == [22] * 6
+    assert names[0].text.startswith("vitnt:")
+    assert names[0].text.endswith("ghting=last")
+    places = [float(e.attrib["y"]) for e in names]
+    assert np.diff(sorted(places)).min() >= 13.9
+    assert places[3] == min(places)  # the highest curve has the highest name
+    assert max(places) <= 300 - 44 + 4
+    titles = [e.find("title").text for e in root.iter() if e.attrib.get("class", "").startswith("curve")]
+    assert titles == [line.name for line in lines]
+    many = [Line(name=str(at), style=at, x=x, y=x) for at in range(40)]
+    root = ET.fromstring(line_chart("k", "t", "d", many, ("x", "y"), 1.0))
+    assert sum(e.tag == "polyline" for e in root.iter()) == 40
+    assert sum(e.attrib.get("class") == "name" for e in root.iter()) == 18  # as many as there is room for
+
+
+def test_only_the_best_and_the_first_have_a_band_at_once(evaluation, folder):
+    content = (folder / "report.html").read_text(encoding="utf-8")
+    assert content.count('class="band"') == len(evaluation.results)
+    first = next(iter(evaluation.methods))
+    shown = sum(result.is_best or result.method == first for result in evaluation.results)
+    assert content.count('class="curve banded"') == shown < len(evaluation.results)
+
+
+def test_the_headline_is_sorted_and_says_how_many_errors_there_are(evaluation, folder):
+    content = (folder / "report.html").read_text(encoding="utf-8")
+    table = content[content.index("<tbody>") : content.index("</tbody>")]
+    places = {name: table.index(f'<th scope="row">{html.escape(name)}</th>') for name in evaluation.methods}
+    mean = {
+        name: np.mean([one.normalised for one in evaluation.results if one.method == name])
+        for name in evaluation.methods
+    }
+    assert sorted(places, key=places.__getitem__) == sorted(mean, key=mean.__getitem__)
+    (comparison,) = evaluation.comparisons
+    for fmr in evaluation.settings.fmrs:
+        n_errors = round(comparison.operating[fmr].fnmr * comparison.n_mated)
+        assert f"FMR {fmr:g}, {n_errors:,} errors" in content
+        said = [note for note in evaluation.notes if f"are errors at FMR {fmr:g}" in note]
+        assert len(said) == (n_errors < 100)
+        assert all(f": {n_errors} of {comparison.n_mated}" in note for note in said)
+
+
+def test_few_errors_are_warned_of_where_they_carry_an_interval(evaluation):
+    assert evaluation.comparisons[0].n_mated < 100  # so there are few, whatever the judge
+    assert any("fewer than 100 errors" in note for note in evaluation.notes)
+
+
+def test_worst_and_best_faces_are_open(folder, evaluation):
+    content = (folder / "report.html").read_text(encoding="utf-8")
+    assert content.count("<details open>") == len(evaluation.methods)
+
+
+def test_dots_stand_where_their_numbers_say():
+    series = [Dots(name="a", style=0, values=[-1.0, 0.0]), Dots(name="b", style=1, values=[np.nan, -0.5])]
+    root = ET.fromstring(dot_chart("k", "t", "d", ["dark", "blur"], series, "x", (-1.0, 0.5)))
+    dots = [e for e in root.iter() if e.attrib.get("class") == "dot"]
+    assert [e.find("title").text for e in dots] == ["a, dark: -1.00", "a, blur: 0.00", "b, blur: -0.50"]
+    places = [float(re.match(r"M(-?[\d.]+) ", e.attrib["d"])[1]) for e in dots]
+    assert places[0] + 5 < places[2] < places[1]
+    assert dots[0].attrib["d"].count("a") == 2  # a circle
+    assert "a" not in dots[2].attrib["d"]
 
 
 def test_lines_differ_in_dash_and_colour():
@@ -265,58 +335,47 @@ def test_the_validation_page(validation_page):
     assert "some <model>" in text
     assert f"Only 9 images.{SCRIPT}" in text
     assert "script" not in page.tags
-    assert page.tags.count("svg") == 2  # the proposed setting, two degradations
+    assert page.tags.count("svg") == 4  # an overview with its legend; the proposed setting, two degradations
     assert len(page.ids) == len(set(page.ids))
 
 
 # --- in a browser -------------------------------------------------------------------------------------------
 
-QUIET = ("background-networking", "component-update", "sync", "quic", "gpu")
-FLAGS = ["--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in QUIET)]
 
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="needs: pip install playwright")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium is installed")
-    with api.sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_in_a_browser(browser, folder, validation_page, width, scheme):
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
+def test_in_a_browser(browser, folder, validation_page, width, scheme):  # noqa: F811
     for path in (folder / "report.html", validation_page):
-        page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-        said: list[str] = []
-        asked: list[str] = []
-        page.on("console", lambda message, said=said: said.append(message.text))
-        page.on("pageerror", lambda error, said=said: said.append(str(error)))
-        page.on("request", lambda request, asked=asked: asked.append(request.url))
-        page.goto(path.as_uri())
-        assert said == []
-        assert [url for url in asked if not url.startswith("data:")] == [path.as_uri()]
-        # nothing is wider than the screen but what scrolls by itself, and all text can be read
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        sizes = page.evaluate(
-            """[...document.querySelectorAll('svg.chart')].map(s => {
-                 const box = s.getBoundingClientRect();
-                 return [box.width, 12 * box.width / s.viewBox.baseVal.width];
-               })"""
-        )
-        assert sizes
-        assert all(270 <= chart <= width and letters >= 8 for chart, letters in sizes)
-        colours = page.evaluate(
-            "(b => [getComputedStyle(b).color, getComputedStyle(b).backgroundColor])(document.body)"
-        )
-        light = [sum(map(int, colour[4:-1].split(","))) / 3 for colour in colours]
-        assert (light[0] > light[1]) == (scheme == "dark")
-        assert abs(light[0] - light[1]) > 150
-        page.emulate_media(media="print")
-        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert background == "rgb(255, 255, 255)"
-        page.close()
+        with visit(browser, path, width, scheme) as page:
+            # nothing is wider than the screen but what scrolls by itself, and all text can be read
+            sizes = page.evaluate(
+                """[...document.querySelectorAll('svg.chart')].map(s => {
+                     const box = s.getBoundingClientRect();
+                     const letters = [...s.querySelectorAll('text')].map(
+                       t => parseFloat(getComputedStyle(t).fontSize));
+                     return [box.width, Math.min(...letters) * box.width / s.viewBox.baseVal.width];
+                   })"""
+            )
+            assert sizes
+            assert all(270 <= chart <= width and letters >= 8 for chart, letters in sizes)
+            tables = page.evaluate(
+                "[...document.querySelectorAll('.scroll')].map(s => [s.clientWidth, s.scrollWidth, "
+                "getComputedStyle(s.querySelector('.more')).display])"
+            )
+            assert tables
+            for seen, whole, cue in tables:
+                assert (cue == "none") == (seen == whole)  # a cue where, and only where, there is more
+            assert width < 1000 or all(seen > 1000 for seen, _, _ in tables)  # as wide as the page
+            page.emulate_media(media="print")
+            background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+            assert background == "rgb(255, 255, 255)"
+
+
+def test_a_band_is_shown_to_who_points_at_its_curve(browser, folder):  # noqa: F811
+    seen = """c => [...c.querySelectorAll('.band')].map(b => getComputedStyle(b).visibility)"""
+    with visit(browser, folder / "report.html", 1280, "light") as page:
+        curve = page.locator(".curve:not(.banded)").first
+        assert curve.evaluate(seen) == ["hidden"]
+        curve.locator(".name").hover()
+        assert curve.evaluate(seen) == ["visible"]
+        others = page.locator(".curve.banded").all()
+        assert all(other.evaluate(seen) == ["visible"] for other in others)

@@ -6,7 +6,6 @@ import base64
 import io
 import json
 import re
-import shutil
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.browser import SCREENS, browser, visit  # noqa: F401  (a fixture)
 from tests.pages.test_explanation import Page
 from tests.pipeline.sorted_files import write_table
 from typer.testing import CliRunner
@@ -21,9 +21,9 @@ from typer.testing import CliRunner
 from fiqa.calibration import Calibration, Threshold
 from fiqa.cli.main import app
 from fiqa.examples import example_crops, example_landmarks, example_paths
+from fiqa.pages.charts import Mark, count_chart
 from fiqa.pages.contact_sheet import write_sheet
 from fiqa.pages.overview import overview, reason_codes
-from fiqa.pages.charts import Mark, count_chart
 from fiqa.pages.thumbnails import SIDE, thumbnail
 from fiqa.pipeline import ResultTable
 
@@ -126,25 +126,11 @@ def test_the_page_shows_them_and_needs_nothing_else(table, tmp_path):
     assert str(tmp_path) not in text  # no path of this machine but those of the table
 
 
-def test_it_fits_a_screen_and_asks_for_nothing(table, tmp_path):
-    api = pytest.importorskip("playwright.sync_api", reason="needs: pip install playwright")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("needs Chromium")
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
+def test_it_fits_a_screen_and_asks_for_nothing(browser, table, tmp_path, width, scheme):  # noqa: F811
     path = write_sheet(table, tmp_path / "sheet.html", gate="60", root=table.path.parent)
-    asked: list[str] = []
-    with api.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=["--headless", "--no-sandbox"])
-        grounds = set()
-        for width, scheme in ((390, "light"), (1280, "dark")):
-            page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-            page.on("request", lambda request: asked.append(request.url))
-            page.goto(path.as_uri())
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
-            grounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
-        browser.close()
-    assert [url for url in asked if not url.startswith("data:")] == [path.as_uri()] * 2
-    assert len(grounds) == 2
+    with visit(browser, path, width, scheme) as page:
+        assert page.locator(".faces.large figure").count() == 48  # 24 of each
 
 
 def test_tables_of_all_kinds_have_a_sheet(tmp_path):

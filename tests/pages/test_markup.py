@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import fiqa
-from fiqa.pages.markup import Html, join, render
-from fiqa.pages.page import Cell, chart_grid, legend, notes, page, table
 from fiqa.pages.charts import Box, Dots, Mark, box_plot, count_chart, dot_chart, histogram
 from fiqa.pages.curves import Line, line_chart
+from fiqa.pages.markup import Html, join, render
+from fiqa.pages.page import Cell, chart_grid, legend, notes, page, table
 
 SOURCE = Path(fiqa.__file__).parent
 HOSTILE = "<script>alert('x')</script>&\"quoted\""

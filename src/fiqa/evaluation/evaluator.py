@@ -26,6 +26,7 @@ from .results import Comparison, Distribution, Evaluation, Result, Settings
 
 __all__ = ["evaluate"]
 
+MOST_FEW = 100  # errors below which an interval is doubted
 Judge = Recognizer | PrecomputedEmbeddings
 
 
@@ -93,6 +94,7 @@ def evaluate(
             comparisons.append(comparison)
             results += rows
             notes += [f"{dataset.name}: {warning.message}" for warning in caught]
+            notes += _few_errors(comparison) if settings.protocol == "fixed" else []
     return Evaluation(
         settings=settings,
         methods={name: detail for one in rated for name, detail in zip(one.names, one.details, strict=True)},
@@ -121,6 +123,17 @@ def _own_judges(judges: Sequence[Judge], rated: Sequence[Measure]) -> list[str]:
         for one in rated
         for name, identity in zip(one.names, one.identities or one.names, strict=True)
         if not isinstance(recognizer, PrecomputedEmbeddings) and recognizer.identity in identity
+    ]
+
+
+def _few_errors(comparison: Comparison) -> list[str]:
+    """What to say where so few errors carry the intervals that they may not hold what they promise."""
+    return [
+        f"{comparison.dataset}, judged by {comparison.recognizer}: {comparison.n_errors(fmr)} of "
+        f"{comparison.n_mated:,} mated comparisons are errors at FMR {fmr:g}; an interval that fewer than "
+        f"{MOST_FEW} errors carry is rough: take more pairs or a higher FMR"
+        for fmr in comparison.operating
+        if comparison.n_errors(fmr) < MOST_FEW
     ]
 
 

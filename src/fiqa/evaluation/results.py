@@ -80,6 +80,10 @@ class Comparison:
     mated: NDArray[np.int64]
     non_mated: NDArray[np.int64]
 
+    def n_errors(self, fmr: float) -> int:
+        """How many mated comparisons are missed at an FMR target while nothing is discarded."""
+        return round(self.operating[fmr].fnmr * self.n_mated)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:

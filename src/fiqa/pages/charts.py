@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .markup import Html, render
-from .svg import LETTER, Frame, colour, segment, shortened, stroke, text
+from .svg import LETTER, Frame, colour, marker, segment, shortened, stroke, text
 
 __all__ = [
     "Box",
@@ -184,9 +184,7 @@ def dot_chart(
     """One row a name, in it one dot a series; a dot beyond ``x_range`` stands at its end."""
     names = shortened(rows)
     left = 14 + LETTER * max(map(len, names), default=0)
-    frame = Frame(
-        x_range=x_range, y_range=(0.0, float(len(rows))), height=56 + _ROW * len(rows), left=left, width=560
-    )
+    frame = Frame(x_range=x_range, y_range=(0.0, float(len(rows))), height=56 + _ROW * len(rows), left=left)
     parts = list(frame.axes((x_label, ""), y_ticks=False))
     low, high = x_range
     if low < 0 < high:
@@ -197,20 +195,6 @@ def dot_chart(
         for one in series:
             value = float(one.values[place])
             if not np.isnan(value):
-                parts.append(_dot(one, frame.x(min(max(value, low), high)), y, f"{name}: {value:.2f}"))
+                x = frame.x(min(max(value, low), high))
+                parts.append(marker(one.style, x, y, f"{one.name}, {name}: {value:.2f}"))
     return frame.drawn(key, title, description, parts)
-
-
-def _dot(one: Dots, x: float, y: float, said: str) -> Html:
-    """A dot of a series; styles differ in shape as well as in colour."""
-    r = 5.0
-    diamond, square, wedge = (
-        f"M{x:.1f} {y - r - 1:.1f}l{r + 1} {r + 1}l{-r - 1} {r + 1}l{-r - 1} {-r - 1}z",
-        f"M{x - r:.1f} {y - r:.1f}h{2 * r}v{2 * r}h{-2 * r}z",
-        f"M{x:.1f} {y - r:.1f}l{r} {2 * r}h{-2 * r}z",
-    )
-    circle = f"M{x - r:.1f} {y:.1f}a{r} {r} 0 1 0 {2 * r} 0a{r} {r} 0 1 0 {-2 * r} 0z"
-    return render(
-        '<path class="dot" style="fill:{}" d="{}"><title>{}, {}</title></path>',
-        *(colour(one.style), (circle, square, diamond, wedge)[one.style % 4], one.name, said),
-    )

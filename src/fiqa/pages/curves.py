@@ -121,7 +121,7 @@ def _curve(key: str, frame: Frame, line: Line, name: str, ends: tuple[float, flo
 
 
 def _apart(wanted: Sequence[float], low: float, high: float) -> list[float | None]:
-    """Places of names as near to those wanted as they may be without touching; None where there is no room."""
+    """Places of names, near to those wanted and without touching; None where there is no room."""
     order = sorted(range(len(wanted)), key=lambda at: wanted[at])
     n_fitting = int((high - low) / _BETWEEN) + 1
     out: list[float | None] = [None] * len(wanted)

@@ -80,17 +80,17 @@ def _kind(name: str) -> Html:
     return render(' class="{}"', name) if name else Html()
 
 
-def chart_grid(figures: Iterable[tuple[str, Html]]) -> Html:
-    """Charts side by side where there is room, each (caption, svg)."""
+def chart_grid(figures: Iterable[tuple[str, Html]], *, large: bool = False) -> Html:
+    """Charts side by side where there is room, each (caption, svg); two in a row where they are ``large``."""
     shown = (render("<figure><figcaption>{}</figcaption>{}</figure>", *figure) for figure in figures)
-    return render('<div class="charts">{}</div>', join(shown))
+    return render('<div class="{}">{}</div>', "charts large" if large else "charts", join(shown))
 
 
-def legend(names: Sequence[tuple[str, int]]) -> Html:
-    """(name, style) → a list with a piece of each line."""
+def legend(names: Sequence[tuple[str, int]], *, dots: bool = False) -> Html:
+    """(name, style) → a list with a piece of each line, or with each dot."""
     return render(
         '<ul class="legend">{}</ul>',
-        join(render("<li>{}{}</li>", sample(style), name) for name, style in names),
+        join(render("<li>{}{}</li>", sample(style, dot=dots), name) for name, style in names),
     )
 
 

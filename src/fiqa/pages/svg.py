@@ -83,7 +83,8 @@ class Frame:
         yield text("label", (left + right) / 2, self.height - 8, "middle", labels[0])
         if labels[1]:
             yield render(
-                '<text class="label" transform="translate(12 {:.0f}) rotate(-90)" text-anchor="middle">{}</text>',
+                '<text class="label" transform="translate(12 {:.0f}) rotate(-90)" text-anchor="middle">{}'
+                "</text>",
                 *((self.top + bottom) / 2, labels[1]),
             )
 
@@ -141,10 +142,27 @@ def stroke(style: int) -> str:
     return f"stroke:{colour(style)}" + (f";stroke-dasharray:{dash}" if dash else "")
 
 
-def sample(style: int) -> Html:
-    """A short piece of a line, for legends; decoration, hence hidden from screen readers."""
+def marker(style: int, x: float, y: float, said: str) -> Html:
+    """A dot, of which ``said`` is known to who points at it; styles differ in shape as well as in colour."""
+    r = 5.0
+    shapes = (
+        f"M{x - r:.1f} {y:.1f}a{r} {r} 0 1 0 {2 * r} 0a{r} {r} 0 1 0 {-2 * r} 0z",  # circle, diamond, square
+        f"M{x:.1f} {y - r - 1:.1f}l{r + 1} {r + 1}l{-r - 1} {r + 1}l{-r - 1} {-r - 1}z",
+        f"M{x - r:.1f} {y - r:.1f}h{2 * r}v{2 * r}h{-2 * r}z",
+        f"M{x:.1f} {y - r:.1f}l{r} {2 * r}h{-2 * r}z",
+    )
     return render(
-        '<svg class="sample" viewBox="0 0 36 10" width="36" height="10" aria-hidden="true">'
-        '<line class="line" style="{}" x1="1" y1="5" x2="35" y2="5"/></svg>',
-        stroke(style),
+        '<path class="dot" style="fill:{}" d="{}"><title>{}</title></path>',
+        *(colour(style), shapes[style % len(shapes)], said),
+    )
+
+
+def sample(style: int, *, dot: bool = False) -> Html:
+    """A short piece of a line, or a dot, for legends; decoration, hence hidden from screen readers."""
+    line = render('<line class="line" style="{}" x1="1" y1="6" x2="35" y2="6"/>', stroke(style))
+    return render(
+        '<svg class="sample" viewBox="0 0 {width} 12" width="{width}" height="12" aria-hidden="true">{}'
+        "</svg>",
+        marker(style, 7, 6, "") if dot else line,
+        width=14 if dot else 36,
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ...pages.charts import Box, box_plot
+from ...pages.charts import Box, Dots, box_plot, dot_chart
 from ...pages.markup import Html, render
-from ...pages.page import Cell, chart_grid, notes, number, page, table
+from ...pages.page import Cell, chart_grid, legend, notes, number, page, table
 from ..validator import Proposal, Validation
 
 __all__ = ["write_validation"]
@@ -94,25 +94,61 @@ def _body(
     )
     yield notes(remarks)
     if proposals:
-        yield Html("<h2>Proposal</h2>")
-        yield table(
-            "For each method the cheapest setting that is not significantly worse than the best",
-            ["method", Cell("proposed setting", "text"), "Spearman", "as good", "tried"],
-            [
-                (
-                    "",
-                    [
-                        method,
-                        Cell(render("<code>{}</code>", one.spec), "text"),
-                        number(validations[one.spec].spearman.estimate),
-                        str(len(one.level)),
-                        str(sum(spec.partition(":")[0] == method for spec in validations)),
-                    ],
-                )
-                for method, one in proposals.items()
-            ],
-        )
-    yield Html("<h2>Rank correlation of quality and severity</h2>")
+        yield _proposed(validations, proposals)
+    yield Html("<h2>Which damage the scores follow</h2>")
+    yield from _overview(validations, shown)
+    yield _correlations(validations, shown if proposals else [])
+    for style, spec in enumerate(shown):
+        yield render("<h2>{} by severity</h2>", spec)
+        yield _boxes(validations[spec], style)
+
+
+def _proposed(validations: Mapping[str, Validation], proposals: Mapping[str, Proposal]) -> Html:
+    lines = table(
+        "For each method the cheapest setting that is not significantly worse than the best",
+        ["method", Cell("proposed setting", "text"), "Spearman", "as good", "tried"],
+        [
+            (
+                "",
+                [
+                    method,
+                    Cell(render("<code>{}</code>", one.spec), "text"),
+                    number(validations[one.spec].spearman.estimate),
+                    str(len(one.level)),
+                    str(sum(spec.partition(":")[0] == method for spec in validations)),
+                ],
+            )
+            for method, one in proposals.items()
+        ],
+    )
+    return render("<h2>Proposal</h2>{}", lines)
+
+
+def _overview(validations: Mapping[str, Validation], shown: Sequence[str]) -> Iterator[Html]:
+    """One dot a method and degradation, before all the box plots."""
+    ladders = {spec: {one.kind: one for one in validations[spec].ladders} for spec in shown}
+    first = ladders[shown[0]]
+    means = {spec: [float(own[kind].spearman.mean()) for kind in first] for spec, own in ladders.items()}
+    hardest = sorted(range(len(first)), key=lambda place: min(values[place] for values in means.values()))
+    kinds = [list(first)[place] for place in hardest]
+    yield legend([(spec, style) for style, spec in enumerate(shown)], dots=True)
+    series = [
+        Dots(name=spec, style=style, values=[means[spec][place] for place in hardest])
+        for style, spec in enumerate(shown)
+    ]
+    chart = dot_chart(
+        "o",
+        "Rank correlation of quality and severity, by degradation",
+        "The numbers are in the table below.",
+        kinds,
+        series,
+        "mean rank correlation with the severity: −1 = falls at every step",
+        (-1.0, max(0.25, *(value for one in series for value in one.values))),
+    )
+    yield chart_grid([("The further left, the better the score follows the damage", chart)], large=True)
+
+
+def _correlations(validations: Mapping[str, Validation], proposed: Sequence[str]) -> Html:
     kinds = [ladder.kind for ladder in next(iter(validations.values())).ladders]
     ordered = sorted(validations.values(), key=lambda validation: validation.spearman.estimate)
     rows = []
@@ -120,7 +156,7 @@ def _body(
         mean = (validation.spearman.estimate, *validation.spearman.interval())
         rows.append(
             (
-                "best" if validation.spec in shown and proposals else "",
+                "best" if validation.spec in proposed else "",
                 [
                     validation.spec,
                     render("{} <small>[{}, {}]</small>", *map(number, mean)),
@@ -128,28 +164,29 @@ def _body(
                 ],
             )
         )
-    yield table(
+    return table(
         "Mean over images; −1 = falls at every step, 0 = does not follow; 95 % intervals over images",
         ["method", "all", *kinds],
         rows,
     )
-    for style, spec in enumerate(shown):
-        yield render("<h2>{} by severity</h2>", spec)
-        yield chart_grid(
-            (
-                ladder.kind,
-                box_plot(
-                    f"v{style}-{place}",
-                    f"{spec} under {ladder.kind}",
-                    "Boxes from 25 to 75 %, whiskers at 5 and 95 %, by severity: medians "
-                    + ", ".join(f"{value:.3g}" for value in ladder.quantiles[2]),
-                    [
-                        Box(f"{severity:.1f}", ladder.quantiles[:, step])
-                        for step, severity in enumerate(ladder.severity)
-                    ],
-                    ("severity", "raw score"),
-                    style,
-                ),
-            )
-            for place, ladder in enumerate(validations[spec].ladders)
+
+
+def _boxes(validation: Validation, style: int) -> Html:
+    return chart_grid(
+        (
+            ladder.kind,
+            box_plot(
+                f"v{style}-{place}",
+                f"{validation.spec} under {ladder.kind}",
+                "Boxes from 25 to 75 %, whiskers at 5 and 95 %, by severity: medians "
+                + ", ".join(f"{value:.3g}" for value in ladder.quantiles[2]),
+                [
+                    Box(f"{severity:.1f}", ladder.quantiles[:, step])
+                    for step, severity in enumerate(ladder.severity)
+                ],
+                ("severity", "raw score"),
+                style,
+            ),
         )
+        for place, ladder in enumerate(validation.ladders)
+    )
