@@ -13,7 +13,8 @@ from .light import luma_of, measure_light
 from .policy import Policy
 from .texture import direction, measure_texture
 
-_DIRECTED = 1.4  # blur of more than this has a direction
+DIRECTED = 1.4
+"""Blur of more than this, as of ``texture.direction``, has a direction: ``motion`` is said of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ RULES: tuple[_Rule, ...] = (
 )
 """What is looked for, in the order of ``CODES``."""
 
-_FOLLOWS: dict[str, tuple[str, ...]] = {"cut_off": ("blank_area",), "resolution": ("sharpness",)}
+FOLLOWS: dict[str, tuple[str, ...]] = {"cut_off": ("blank_area",), "resolution": ("sharpness",)}
 """Code → what follows from it and is no reason of its own."""
 
 
@@ -93,7 +94,7 @@ def diagnose(
     found = _missed(measures, policy)
     if "sharpness" in found:
         measures["direction"] = Measured(value=direction(luma), unit="log10 of power")
-        if measures["direction"].value > _DIRECTED:
+        if measures["direction"].value > DIRECTED:
             found["sharpness"] = replace(found["sharpness"], advice=policy.sentence("motion"))
     return Diagnosis(reasons=tuple(found.values()), measures=measures)
 
@@ -113,7 +114,7 @@ def _missed(measures: Mapping[str, Measured], policy: Policy) -> dict[str, Reaso
             component=measure.component,
             advice=policy.sentence(rule.code),
         )
-    follows = {other for code, others in _FOLLOWS.items() if code in found for other in others}
+    follows = {other for code, others in FOLLOWS.items() if code in found for other in others}
     return {code: reason for code, reason in found.items() if code not in follows}
 
 

@@ -52,13 +52,13 @@ def test_networks_compute_what_the_architecture_says() -> None:
     torch = pytest.importorskip("torch")
     from torch.nn import functional as F
 
-    from fiqa.faces.mtcnn.detector import _session, _weights
+    from fiqa.faces.mtcnn.detector import _session, read_weights
 
     rng = np.random.default_rng(0)
     pools = {"rnet": ((3, True), (3, False)), "onet": ((3, True), (3, False), (2, True))}
     for name, side, n_heads in (("rnet", 24, 2), ("onet", 48, 3)):
         patches = rng.integers(0, 256, (4, side, side, 3), dtype=np.uint8)
-        weights = [torch.from_numpy(w) for w in _weights(name)]
+        weights = [torch.from_numpy(w) for w in read_weights(name)]
         x = torch.from_numpy((patches.transpose(0, 3, 1, 2) - 127.5) / 128).float()
         at = 0
         while weights[at].ndim == 4:

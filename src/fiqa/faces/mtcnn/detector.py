@@ -149,13 +149,13 @@ def _session(name: str, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # every pyramid level has another size
-    weights = [onnxruntime.OrtValue.ortvalue_from_numpy(weight) for weight in _weights(name)]
+    weights = [onnxruntime.OrtValue.ortvalue_from_numpy(weight) for weight in read_weights(name)]
     options.add_external_initializers([f"w{i:02d}" for i in range(len(weights))], weights)
     graph = Path(__file__).with_name(f"{name}.onnx").read_bytes()
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
-def _weights(name: str) -> list[FloatArray]:
+def read_weights(name: str) -> list[FloatArray]:
     """The wheel's weights of one network in its own order, turned to the layouts of ONNX."""
     spec = importlib.util.find_spec("mtcnn")  # finds the files without running the package
     if spec is None or spec.origin is None:

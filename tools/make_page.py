@@ -1,0 +1,117 @@
+"""The sources in ``web`` in → the page that ``fiqa serve`` and ``fiqa page`` give, in ``src/fiqa/web/page``.
+
+``python tools/make_page.py`` (``make page``) needs Node's packages: ``npm ci`` in ``web``. Nothing of what it
+writes is committed: the scripts are those of ``web/page``, the runtime is onnxruntime-web's, the networks are
+cut from what ships with fiqa.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.metadata
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from page_models import networks, settings
+
+from fiqa import pages
+from fiqa.reasons import ADVICE
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE, OUT = ROOT / "web" / "page", ROOT / "src" / "fiqa" / "web" / "page"
+RUNTIME = ROOT / "web" / "node_modules" / "onnxruntime-web" / "dist"
+SCRIPTS = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs")
+MACHINE_CODE = "ort-wasm-simd-threaded.wasm"
+NOT_AHEAD = ("service-worker.js", "server.json", "licences.txt")
+"""Files that a browser need not have before it is offline."""
+
+
+def main() -> int:
+    if not (RUNTIME / MACHINE_CODE).is_file():
+        raise SystemExit("page: onnxruntime-web is missing: run 'npm ci' in web, or 'make page', which does")
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=OUT.parent) as folder:
+        page = Path(folder) / "page"
+        shutil.copytree(SOURCE, page, ignore=shutil.ignore_patterns("*.d.mts"))
+        fill(page)
+        shutil.rmtree(OUT, ignore_errors=True)
+        page.rename(OUT)
+    size = sum(path.stat().st_size for path in OUT.rglob("*") if path.is_file())
+    print(f"page: {OUT.relative_to(ROOT)}, {size / 1e6:.1f} MB")
+    return 0
+
+
+def fill(page: Path) -> None:
+    """Add to the sources what is made: style, strings, runtime, networks, and the list that makes it offline."""
+    assets = page / "assets"
+    shutil.copy(Path(pages.__file__).with_name("style.css"), assets / "style" / "base.css")
+    _add_advice(assets / "strings" / "en.json")
+    for script in SCRIPTS:
+        shutil.copy(RUNTIME / script, assets / "runtime" / script)
+    _pack(assets / "runtime" / f"{MACHINE_CODE}.gz", (RUNTIME / MACHINE_CODE).read_bytes())
+    for name, graph in networks().items():
+        _pack(assets / "models" / f"{name}.onnx.gz", graph)
+    _write(assets / "models" / "settings.json", json.dumps(settings(), ensure_ascii=False))
+    _write(page / "server.json", json.dumps({"api": None}))
+    _write(page / "licences.txt", "\n\n".join(_licences()))
+    _list_files(page)
+
+
+def _add_advice(path: Path) -> None:
+    """Advice in English has one source, which is Python's; other languages have theirs in their file."""
+    strings = json.loads(path.read_text(encoding="utf-8"))
+    _write(path, json.dumps({**strings, "advice": ADVICE}, ensure_ascii=False, indent=1))
+
+
+def _pack(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(content, 9, mtime=0))  # the same bytes from the same sources
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _licences() -> list[str]:
+    """The notices of what the page is made of."""
+    ours = [(ROOT / name).read_text(encoding="utf-8") for name in ("LICENSE", "NOTICE")]
+    return [*ours, _licence_of("onnxruntime"), _licence_of("mtcnn")]
+
+
+def _licence_of(package: str) -> str:
+    """The licence of an installed package; onnxruntime-web and onnxruntime are one project with one licence."""
+    distribution = importlib.metadata.distribution(package)
+    for file in distribution.files or ():
+        if file.name in ("LICENSE", "LICENSE.txt"):
+            return f"{package}\n\n{file.locate().read_text(encoding='utf-8')}"
+    raise SystemExit(f"page: the licence of {package} is not among its files")
+
+
+def _list_files(page: Path) -> None:
+    """Tell the service worker which files to keep, under a name that changes when any of them does."""
+    digest, names = hashlib.sha256(), []
+    for path in sorted(page.rglob("*")):
+        name = path.relative_to(page).as_posix()
+        if path.is_file() and name not in NOT_AHEAD:
+            names.append(name)
+            digest.update(name.encode() + path.read_bytes())
+    script = page / "service-worker.js"
+    text = script.read_text(encoding="utf-8")
+    for mark, value in (("VERSION", digest.hexdigest()[:16]), ("FILES", names)):
+        before = f"const {mark} = /* filled in by tools/make_page.py */"
+        if before not in text:
+            raise SystemExit(f"page: {script.name} has no line {before!r}")
+        head, _, rest = text.partition(before)
+        after = rest.partition("\n")[2]
+        text = f"{head}const {mark} = {json.dumps(value)};\n{after}"
+    _write(script, text)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
