@@ -41,7 +41,9 @@ def main() -> int:
 def wheel_faults(wheel: Path) -> list[str]:
     """What the wheel lacks, or holds beside the package."""
     names = zipfile.ZipFile(wheel).namelist()
-    faults = [f"{wheel.name} lacks {name}" for name in IN_THE_WHEEL if name not in names]
+    built = [path for path in (ROOT / "src" / "fiqa" / "web" / "page").rglob("*") if path.is_file()]
+    needed = [*IN_THE_WHEEL, *(path.relative_to(ROOT / "src").as_posix() for path in built)]
+    faults = [f"{wheel.name} lacks {name}" for name in needed if name not in names]
     tops = {name.partition("/")[0] for name in names}
     return faults + [
         f"{wheel.name} holds {top}" for top in tops if top != "fiqa" and not top.endswith(".dist-info")

@@ -19,6 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from page_models import networks, settings
+from PIL import Image, ImageDraw
 
 from fiqa import pages
 from fiqa.reasons import ADVICE
@@ -48,9 +49,11 @@ def main() -> int:
 
 
 def fill(page: Path) -> None:
-    """Add to the sources what is made: style, strings, runtime, networks, and the list that makes it offline."""
+    """Add to the sources what is made: style, strings, runtime, networks, the list of what to keep."""
     assets = page / "assets"
     shutil.copy(Path(pages.__file__).with_name("style.css"), assets / "style" / "base.css")
+    for side in (192, 512):
+        _draw_icon(side).save(page / f"icon-{side}.png", optimize=True)
     _add_advice(assets / "strings" / "en.json")
     for script in SCRIPTS:
         shutil.copy(RUNTIME / script, assets / "runtime" / script)
@@ -61,6 +64,18 @@ def fill(page: Path) -> None:
     _write(page / "server.json", json.dumps({"api": None}))
     _write(page / "licences.txt", "\n\n".join(_licences()))
     _list_files(page)
+
+
+def _draw_icon(side: int) -> Image.Image:
+    """What ``icon.svg`` shows, to its edges: a system cuts its own shape out of it."""
+    picture = Image.new("RGB", (4 * side, 4 * side), "#0b629c")
+    unit, draw = 4 * side / 48, ImageDraw.Draw(picture)
+    width = round(2.4 * unit)
+    draw.ellipse([18.5 * unit, 16 * unit, 29.5 * unit, 32 * unit], outline="white", width=width)
+    for x, y, dx, dy in ((13, 13, 1, 1), (35, 13, -1, 1), (35, 35, -1, -1), (13, 35, 1, -1)):
+        points = [(x + 5 * dx, y), (x, y), (x, y + 5 * dy)]
+        draw.line([(px * unit, py * unit) for px, py in points], fill="white", width=width, joint="curve")
+    return picture.resize((side, side), Image.Resampling.LANCZOS)
 
 
 def _add_advice(path: Path) -> None:
@@ -85,7 +100,7 @@ def _licences() -> list[str]:
 
 
 def _licence_of(package: str) -> str:
-    """The licence of an installed package; onnxruntime-web and onnxruntime are one project with one licence."""
+    """The licence of an installed package; onnxruntime-web is one project with onnxruntime."""
     distribution = importlib.metadata.distribution(package)
     for file in distribution.files or ():
         if file.name in ("LICENSE", "LICENSE.txt"):

@@ -1,7 +1,7 @@
 """The example portraits in → what the page in the browser must say of them, in ``tests/fixtures/page.json``.
 
-``python tools/page_golden.py`` writes the file; the tests of Python, of Node and of the browser all read it, so
-that none of them can move alone. Its pictures are the two portraits of ``src/fiqa/examples``, what
+``python tools/page_golden.py`` writes the file; the tests of Python, of Node and of the browser all read it,
+so that none of them can move alone. Its pictures are the two portraits of ``src/fiqa/examples``, what
 ``fiqa.degradations`` makes of their crops, and noise.
 """
 

@@ -37,7 +37,8 @@ def settings() -> dict[str, Any]:
     method, drawn = _methods()
     scorer = fiqa.Scorer(reasons=True)
     calibration = scorer.calibration
-    assert calibration is not None and scorer.scored_by == method.name  # the embedded model ships with one
+    assert calibration is not None  # the embedded model ships with one
+    assert scorer.scored_by == method.name
     detector = Mtcnn()
     return {
         "version": fiqa.__version__,
@@ -64,7 +65,8 @@ def _methods() -> tuple[ExitDepth, Attn]:
     """The method that the page scores with, and the one whose map it draws."""
     card = embedded().card
     method, drawn = parse("exit-depth", card), parse("attn", card)
-    assert isinstance(method, ExitDepth) and isinstance(drawn, Attn)
+    assert isinstance(method, ExitDepth)
+    assert isinstance(drawn, Attn)
     return method, drawn
 
 
@@ -75,7 +77,9 @@ def _with_weights(path: Path, arrays: list[np.ndarray]) -> bytes:
     for number, array in enumerate(arrays):
         tensor = outside.pop(f"w{number:02d}")
         if list(tensor.dims) != list(array.shape):
-            raise SystemExit(f"{path.name}: w{number:02d} is {list(tensor.dims)}, but got {list(array.shape)}")
+            raise SystemExit(
+                f"{path.name}: w{number:02d} is {list(tensor.dims)}, but got {list(array.shape)}"
+            )
         tensor.ClearField("external_data")
         tensor.ClearField("data_location")
         tensor.raw_data = array.astype("<f4").tobytes()
@@ -108,7 +112,8 @@ def _reasons() -> dict[str, Any]:
 def _units() -> dict[str, str]:
     """Measure → its unit, as a measured face says it."""
     quality = fiqa.Scorer(methods="exit-depth").score(example_paths()[0])
-    assert quality.face is not None and quality.crop is not None
+    assert quality.face is not None
+    assert quality.crop is not None
     photo = Photo(size=(1000, 1000), faces=[quality.face], jpeg_quality=90)
     found = diagnose(photo, quality.face, quality.crop).measures
     return {name: measured.unit for name, measured in found.items()}

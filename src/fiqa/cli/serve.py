@@ -25,6 +25,7 @@ from .common import (
     Tolerant,
     announce,
     make_scorer,
+    say,
 )
 
 
@@ -80,12 +81,14 @@ def serve(
 ) -> None:
     """Serve scores over HTTP: /v1/score, /v1/explain, /v1/gate, and the Open Inference Protocol below /v2.
 
-    Nothing of an image is stored or logged. docs/serve.md has every route.
+    At / stands the page that scores photos in the browser. Nothing of an image is stored or logged.
+    docs/serve.md has every route.
     """
     if new_key:
         _print_new_key()
         return
     _check_installed()
+    from .. import web
     from ..serve import Keys, Listener, Settings, log, make_app
     from ..serve.server import check_address
 
@@ -109,6 +112,8 @@ def serve(
         _answer_once(app, get or "")
         return
     announce(scorer, budget)
+    if web.built() is None:
+        say(f"{web.MISSING}; the API is served all the same")
     log.set_up(log_format)
     tls = {"ssl_certfile": ssl_certfile, "ssl_keyfile": ssl_keyfile}
     listener.serve(app, started=_print_address, **{name: path for name, path in tls.items() if path})

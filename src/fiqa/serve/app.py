@@ -19,6 +19,7 @@ from .guards import Gatekeeper, Observer, Reader
 from .problems import Problem, on_http_error, on_invalid, on_problem
 from .service import Service
 from .settings import Settings
+from .site import add_page
 
 API_VERSION = "1"
 _ABOUT = "How useful is a face image for recognition? Nothing of an image is stored or logged."
@@ -57,6 +58,7 @@ def make_app(scorer: Scorer, settings: Settings | None = None) -> FastAPI:
     app.state.service = service
     app.include_router(routes.router)
     app.include_router(inference_protocol.router)
+    add_page(app, api=f"v{API_VERSION}/", wants_key=settings.keys is not None)
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_invalid)

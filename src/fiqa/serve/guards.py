@@ -20,6 +20,7 @@ from .log import log
 from .metrics import Metrics
 from .problems import Problem, answer, busy
 from .settings import Settings
+from .site import is_of_page
 
 OPEN = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/openapi.json")
 """Routes that need no key: what probes them has none, and the document says that one is needed."""
@@ -49,7 +50,7 @@ class Observer:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = request_id
-                headers["cache-control"] = "no-store"
+                headers.setdefault("cache-control", "no-store")
                 headers["x-content-type-options"] = "nosniff"
             await send(message)
 
@@ -86,7 +87,11 @@ class Gatekeeper:
         self._app, self._keys = app, keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in OPEN and not self._allowed(Headers(scope=scope)):
+        if (
+            scope["type"] == "http"
+            and not _is_open(scope["path"])
+            and not self._allowed(Headers(scope=scope))
+        ):
             problem = Problem(
                 401,
                 "this server wants a key: send 'Authorization: Bearer KEY' or 'X-API-Key: KEY'",
@@ -101,6 +106,10 @@ class Gatekeeper:
         bearer = key.strip() if scheme.lower() == "bearer" else ""
         key = bearer or headers.get("x-api-key", "")
         return bool(key) and self._keys.allow(key.encode("utf-8", "surrogateescape"))
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN or is_of_page(path)
 
 
 class Reader:

@@ -76,14 +76,14 @@ export class Gallery {
 
   /** Worst first: what has no score before what has one; what waits comes last. */
   sorted() {
-    const rank = ({ quality }) => (quality ? (quality.score ?? -1) : 101);
+    const rank = (/** @type {Photo} */ { quality }) => (quality ? (quality.score ?? -1) : 101);
     return [...this.photos].sort((one, other) => rank(one) - rank(other) || one.id - other.id);
   }
 
   render() {
     const focused = document.activeElement?.closest("li.photo");
     const at = focused instanceof HTMLElement ? focused.dataset.id : undefined;
-    const which = focused ? [...focused.querySelectorAll("button, input")].indexOf(document.activeElement) : -1;
+    const which = [...(focused?.querySelectorAll("button, input") ?? [])].findIndex((one) => one.matches(":focus"));
     byId("results").hidden = !this.photos.length;
     byId("list").replaceChildren(
       ...this.sorted().map((photo) =>

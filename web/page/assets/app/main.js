@@ -71,6 +71,7 @@ function switchMode() {
     byId("key-entry").hidden = !there || !server.key;
     if (gallery.photos.length && !(there && server.key && !key.value)) gallery.again();
   });
+  byId("key-entry").addEventListener("submit", (event) => event.preventDefault()); // a change has been heard already
   key.addEventListener("change", () => gallery.again());
 }
 

@@ -16,7 +16,7 @@ export function toCsv(photos) {
     quality.status,
     quality.score === null ? "" : String(Number(quality.score.toFixed(2))),
     quality.raw === null ? "" : String(Number(quality.raw.toPrecision(6))),
-    quality.reasons.map(({ code }) => code).join(" "),
+    quality.reasons.map(({ code }) => code).join(";"),
   ]);
   return [COLUMNS, ...rows].map((row) => row.map(cell).join(",") + "\r\n").join("");
 }
