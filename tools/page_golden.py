@@ -81,7 +81,7 @@ def resampled() -> dict[str, Any]:
         "reduced": [
             {"factor": list(factor)} | _packed(picture.reduce(factor)) for factor in ((2, 2), (3, 4), (1, 7))
         ],
-        "warped": {"affine": affine}
+        "warped": {"affine": list(affine)}
         | _packed(picture.transform((16, 16), Image.Transform.AFFINE, affine, bilinear)),
         "rotated": {"degrees": 21.5} | _packed(picture.rotate(21.5, bicubic)),
     }

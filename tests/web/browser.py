@@ -50,7 +50,11 @@ class Visit:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on(
             "console",
-            lambda line: line.type in ("error", "warning") and self.complaints.append(line.text),
+            lambda line: (
+                line.type in ("error", "warning")
+                and "blocked by Playwright" not in line.text  # service workers, where a test wants none
+                and self.complaints.append(line.text)
+            ),
         )
 
     def open(self, address: str) -> None:

@@ -1,4 +1,4 @@
-"""The page as a static folder in Chromium: everything is computed there, and is what the command line says."""
+"""The page as a static folder in Chromium: all is computed there, and is what the command line says."""
 
 from __future__ import annotations
 
@@ -36,14 +36,25 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture
-def visit(browser: Any, address: str) -> Iterator[Visit]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, service_workers="block")
+@pytest.fixture(scope="module")
+def opened(browser: Any, address: str) -> Iterator[Visit]:
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900}, service_workers="block", locale="en-GB"
+    )
     visit = Visit(context.new_page())
     visit.watch()
     visit.open(address)
     yield visit
     context.close()
+
+
+@pytest.fixture
+def visit(opened: Visit) -> Iterator[Visit]:
+    """One page for all tests, empty for each."""
+    opened.page.locator("#language").select_option("en")
+    yield opened
+    if opened.page.locator("#results").is_visible():
+        opened.page.locator("#clear").click()
 
 
 def rows_of(visit: Visit) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""The page's own sources: their types, their tests in Node, their strings, and the numbers that they share."""
+"""The page's own sources: their types, their tests in Node, and their strings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from tests.web.browser import ROOT
 from fiqa.reasons import ADVICE, CODES
 
 WEB = ROOT / "web"
-STRINGS = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (WEB / "page/assets/strings").glob("*.json")}
+STRINGS = {
+    path.stem: json.loads(path.read_text(encoding="utf-8"))
+    for path in (WEB / "page/assets/strings").glob("*.json")
+}
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +62,9 @@ def test_every_text_that_is_asked_for_is_there() -> None:
 
 
 def test_nothing_foreign_is_committed() -> None:
-    listed = subprocess.run(["git", "ls-files", "web", "src/fiqa/web"], cwd=ROOT, capture_output=True, text=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "web", "src/fiqa/web"], cwd=ROOT, capture_output=True, text=True
+    )
     if listed.returncode:
         pytest.skip("not a clone")
     names = listed.stdout.split()
