@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from data import normalised
-from fiqa.evaluation.metrics.curves import edc, pair_quality
+from fiqa.evaluation.metrics.protocols import edc, pair_quality
 from fiqa.evaluation.metrics.verification import cosine_similarity, mated_pairs, non_mated_pairs
 from frozen import load_done
 from heads import FitConfig, fit, predict, two_views

@@ -11,7 +11,7 @@ from fiqa.evaluation import Draws, Pairing, edc, pair_quality
 from fiqa.evaluation import calibrator as calibrate
 from fiqa.evaluation.metrics.verification import mated_pairs, non_mated_pairs
 
-pytestmark = pytest.mark.filterwarnings("ignore::fiqa.evaluation.metrics.curves.UnreliableFMR")
+pytestmark = pytest.mark.filterwarnings("ignore::fiqa.evaluation.metrics.protocols.UnreliableFMR")
 
 
 @settings(max_examples=100, deadline=None)

@@ -23,7 +23,7 @@ from fiqa.evaluation import (
     pairing_of,
 )
 from fiqa.evaluation.measurement import crops_at
-from fiqa.evaluation.metrics.curves import UnreliableFMR, edc, pair_quality
+from fiqa.evaluation.metrics.protocols import UnreliableFMR, edc, pair_quality
 from fiqa.evaluation.metrics.verification import cosine_similarity, fnmr_at_fmr
 from fiqa.evaluation.recognizers import PrecomputedEmbeddings, VectorCache
 from fiqa.evaluation.rivals import Sharpness

@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
-import fiqa.calibration
+import fiqa.calibration.gates
+import fiqa.calibration.profile
 import fiqa.evaluation
-import fiqa.evaluation.metrics.curves
+import fiqa.evaluation.metrics.protocols
 
 
 @pytest.mark.parametrize("name", fiqa.evaluation.__all__)
@@ -33,7 +34,11 @@ def test_edc_is_the_function_and_nothing_heavy_comes_with_it():
     assert done.stdout == "True []\n"
 
 
-@pytest.mark.parametrize("module", [fiqa.calibration, fiqa.evaluation.metrics.curves])
+@pytest.mark.parametrize(
+    "module",
+    [fiqa.calibration.gates, fiqa.calibration.profile, fiqa.evaluation.metrics.protocols],
+    ids=lambda module: module.__name__,
+)
 def test_the_examples_in_the_docstrings(module):
     result = doctest.testmod(module)
     assert result.attempted > 0

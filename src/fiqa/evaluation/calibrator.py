@@ -18,7 +18,7 @@ from ..calibration import Calibration, Threshold
 from ..errors import DataError
 from .metrics.arrays import as_codes, as_floats, check_lengths
 from .metrics.comparisons import Draws
-from .metrics.curves import pair_quality
+from .metrics.protocols import pair_quality
 from .metrics.verification import split, thresholds_at_fmr
 from .pairing import Pairing
 

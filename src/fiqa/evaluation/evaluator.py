@@ -19,7 +19,7 @@ from .datasets import Dataset
 from .judgement import distribution, judge
 from .measurement import Align, measure
 from .measures import Measure, as_measures, names_of, unique_names
-from .metrics.curves import UnreliableFMR
+from .metrics.protocols import UnreliableFMR
 from .pairing import pairing_of
 from .recognizers import PrecomputedEmbeddings, Recognizer, VectorCache, open_recognizer
 from .results import Comparison, Distribution, Evaluation, Result, Settings

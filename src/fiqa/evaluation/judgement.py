@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from ..types import FloatArray
 from .datasets import Dataset
 from .metrics.comparisons import Comparisons, Draws
-from .metrics.curves import Curve, edc_many, pair_quality
+from .metrics.curves import Curve
 from .metrics.intervals import Band, Resampled, bootstrap_band, bootstrap_pauc
+from .metrics.protocols import edc_many, pair_quality
 from .metrics.statistics import by_group, similarity_to_centre, spearman
 from .metrics.verification import cosine_similarity, eer, fnmr_at_fmr, lfw_accuracy
 from .pairing import Pairing

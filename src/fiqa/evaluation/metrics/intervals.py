@@ -21,7 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 from ...errors import DataError, UsageError
 from .arrays import as_codes, as_floats
 from .comparisons import Comparisons, Draws
-from .curves import edc, normalise
+from .curves import normalise
+from .protocols import edc
 
 __all__ = ["Band", "Resampled", "bootstrap_band", "bootstrap_pauc"]
 
