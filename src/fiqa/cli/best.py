@@ -4,28 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import UsageError
 from . import process
-from .common import (
-    SOME_NOT_SCORED,
-    Engine,
-    MaxSide,
-    Methods,
-    MinFace,
-    Model,
-    Precision,
-    ProfileFile,
-    Reasons,
-    Rotate,
-    Threads,
-    announce,
-    make_scorer,
-    say,
-)
+from .common import SOME_NOT_SCORED, announce, say
+from .scorer_options import Given, make_scorer, scorer_options
 
 if TYPE_CHECKING:
     from ..scorer import Scorer
@@ -33,6 +19,10 @@ if TYPE_CHECKING:
     from ..video.results import Best
 
 
+@scorer_options(
+    "method", "model", "reasons", "engine", "precision",
+    "threads", "rotate", "min_face", "max_side", "profile",
+)  # fmt: skip
 def best(
     source: Annotated[
         str,
@@ -57,16 +47,8 @@ def best(
         bool, typer.Option("--overlay", help="Also write the samples as a video with boxes and scores.")
     ] = False,
     table_format: Annotated[str, typer.Option("--format", help="Of the table: csv or jsonl.")] = "csv",
-    method: Methods = None,
-    model: Model = "default",
-    reasons: Reasons = False,
-    engine: Engine = "auto",
-    precision: Precision = "fp32",
-    threads: Threads = None,
-    rotate: Rotate = "none",
-    min_face: MinFace = None,
-    max_side: MaxSide = None,
-    profile: ProfileFile = None,
+    *,
+    given: Given,
 ) -> None:
     """The best shots of each person in a video: the few frames that are worth matching.
 
@@ -81,12 +63,7 @@ def best(
     is_live = source.startswith("camera:") or "://" in source
     if overlay and is_live:
         raise UsageError("--overlay reads the video twice, and a camera or stream can be read once only")
-    settings: dict[str, Any] = {
-        "model": model, "methods": method, "engine": engine, "precision": precision, "threads": threads,
-        "rotate": rotate, "min_face": min_face, "max_side": max_side, "profile": profile,
-        "reasons": reasons, "align": "detect",
-    }  # fmt: skip
-    scorer = _with_embedding(settings, needed=embedding)
+    scorer = _with_embedding(given, needed=embedding)
     announce(scorer, None)
     watch, marks = _Samples(), Marks()
     persons = best_shots(
@@ -99,7 +76,9 @@ def best(
     numbers: dict[int, int] = {}
     with (
         process.advice("what was found is kept"),
-        Album(output, scorer.specs, reasons=reasons, table=table_format, embeddings=embedding) as album,
+        Album(
+            output, scorer.specs, reasons=given["reasons"], table=table_format, embeddings=embedding
+        ) as album,
     ):
         for person in persons:
             album.add(person)
@@ -113,14 +92,14 @@ def best(
         raise typer.Exit(SOME_NOT_SCORED)
 
 
-def _with_embedding(settings: dict[str, Any], *, needed: bool) -> Scorer:
+def _with_embedding(given: Given, *, needed: bool) -> Scorer:
     """A scorer that gives the embedding, which tells people apart, if its model has one."""
     try:
-        return make_scorer(embedding=True, **settings)
+        return make_scorer(given, align="detect", embedding=True)
     except UsageError:
         if needed:
             raise
-        scorer = make_scorer(**settings)  # says what else is wrong
+        scorer = make_scorer(given, align="detect")  # says what else is wrong
         say(f"{scorer.card.name} gives no embedding: people are told apart by where they stand only")
         return scorer
 

@@ -9,46 +9,28 @@ import typer
 
 from .. import specs
 from ..errors import UsageError
-from .common import Engine, Heads, Methods, Model, Threads
-from .judging import (
-    AlignImages,
-    AnyDataset,
-    AnyRecognizer,
-    Cache,
-    Pairs,
-    Resamples,
-    Scores,
-    Seed,
-    aligner,
-    kept_on_interrupt,
-    make_crop_scorer,
-    progress_bars,
-    read_datasets,
-    read_recognizers,
-    read_score_list,
-)
+from . import judging
+from .scorer_options import Given, make_scorer, scorer_options
 from .tables import print_gates
 
 if TYPE_CHECKING:
     from ..types import ModelCard
 
 
+@scorer_options("method", "model", "engine", "threads", "heads")
 def calibrate(
     output: Annotated[Path, typer.Option("--output", "-o", help="The profile to write, .json.")],
-    dataset: AnyDataset = None,
-    recognizer: AnyRecognizer = None,
-    method: Methods = None,
-    scores: Scores = None,
-    model: Model = "default",
+    dataset: judging.AnyDataset = None,
+    recognizer: judging.AnyRecognizer = None,
+    *,
+    given: Given,
+    scores: judging.Scores = None,
     fmr: Annotated[float, typer.Option(help="FMR at which a judge accepts.")] = 1e-3,
-    pairs: Pairs = "listed",
-    resamples: Resamples = 1000,
-    seed: Seed = 0,
-    align: AlignImages = "none",
-    cache: Cache = None,
-    engine: Engine = "auto",
-    threads: Threads = None,
-    heads: Heads = None,
+    pairs: judging.Pairs = "listed",
+    resamples: judging.Resamples = 1000,
+    seed: judging.Seed = 0,
+    align: judging.AlignImages = "none",
+    cache: judging.Cache = None,
 ) -> None:
     """Make a profile that turns raw scores into 0–100, for 'fiqa score --profile'.
 
@@ -58,29 +40,29 @@ def calibrate(
     from ..evaluation import Draws, ListedScores, Settings, VectorCache, fit_percentiles, fit_profile
     from ..models import find
 
-    if not method and not scores:
+    if not given["method"] and not scores:
         raise UsageError("there is nothing to calibrate: give --method, or --scores NAME=FILE.csv")
-    if dataset is None and (method or recognizer):
+    if dataset is None and (given["method"] or recognizer):
         raise UsageError("methods and judges need images: give --dataset KIND=PATH")
     specs.choice("--pairs", pairs, ("listed", "all"))
-    card = find(model, heads=heads).card
-    lists = [read_score_list(text) for text in scores or ()]
+    card = find(given["model"], heads=given["heads"]).card
+    lists = [judging.read_score_list(text) for text in scores or ()]
     lists = [ListedScores(_resolved(one.name, card), one.source, one.scores) for one in lists]
     if dataset is None:
         profile = fit_percentiles(lists, model=card.name, draws=Draws(resamples, seed))
     else:
-        (chosen,) = read_datasets([dataset])
-        measures: list[Any] = [make_crop_scorer(model, method, engine, threads, heads)] if method else []
-        judge = read_recognizers([recognizer], threads)[0] if recognizer else None
+        (chosen,) = judging.read_datasets([dataset])
+        measures: list[Any] = [make_scorer(given, align="none")] if given["method"] else []
+        judge = judging.read_recognizers([recognizer], given["threads"])[0] if recognizer else None
         settings = Settings(fmrs=(fmr,), pairs=pairs, n_resamples=resamples, seed=seed)  # type: ignore[arg-type]
         with (
-            kept_on_interrupt("embeddings and scores are kept, give the same command to go on"),
+            judging.kept_on_interrupt("embeddings and scores are kept, give the same command to go on"),
             VectorCache(cache or output.with_suffix(".cache.sqlite")) as store,
-            progress_bars() as progress,
+            judging.progress_bars() as progress,
         ):
             profile = fit_profile(
                 chosen, judge, [*measures, *lists], model=card.name, settings=settings, cache=store,
-                align=aligner(align), progress=progress,
+                align=judging.aligner(align), progress=progress,
             )  # fmt: skip
     output.parent.mkdir(parents=True, exist_ok=True)
     profile.save(output)

@@ -11,63 +11,46 @@ import typer
 
 from .. import specs
 from ..errors import UsageError
-from .common import Engine, Heads, Methods, Model, Threads, say
-from .judging import (
-    AlignImages,
-    Cache,
-    Datasets,
-    Pairs,
-    Recognizers,
-    Resamples,
-    Scores,
-    Seed,
-    aligner,
-    kept_on_interrupt,
-    make_crop_scorer,
-    progress_bars,
-    read_datasets,
-    read_recognizers,
-    read_score_list,
-)
+from . import judging
+from .common import say
+from .scorer_options import Given, make_scorer, scorer_options
 
 if TYPE_CHECKING:
     from ..evaluation import Evaluation, Measure
 
 
+@scorer_options("method", "model", "engine", "threads", "heads")
 def evaluate(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for results and report.html.")],
-    dataset: Datasets = None,
-    recognizer: Recognizers = None,
-    method: Methods = None,
+    dataset: judging.Datasets = None,
+    recognizer: judging.Recognizers = None,
+    *,
+    given: Given,
     rival: Annotated[
         list[str] | None,
         typer.Option("--rival", help="NAME[:option=value,…]; repeatable. See 'fiqa methods'."),
     ] = None,
-    scores: Scores = None,
-    model: Model = "default",
+    scores: judging.Scores = None,
     fmr: Annotated[
         list[float] | None,
         typer.Option(help="FMR at which a judge accepts; repeatable.", show_default="1e-3, 1e-4"),
     ] = None,
     discard: Annotated[float, typer.Option(help="The pAUC runs to this share of discarded pairs.")] = 0.3,
     protocol: Annotated[str, typer.Option(help="fixed (ISO/IEC 29794-1) or recomputed.")] = "fixed",
-    pairs: Pairs = "listed",
+    pairs: judging.Pairs = "listed",
     mated_per_subject: Annotated[
         int, typer.Option(min=1, help="Mated comparisons per subject, of all against all.")
     ] = 300,
     non_mated: Annotated[
         int, typer.Option(min=1, help="Non-mated comparisons in the sample, of all against all.")
     ] = 1_000_000,
-    resamples: Resamples = 1000,
-    seed: Seed = 0,
-    align: AlignImages = "none",
+    resamples: judging.Resamples = 1000,
+    seed: judging.Seed = 0,
+    align: judging.AlignImages = "none",
     no_faces: Annotated[
         bool, typer.Option("--no-faces", help="Neither faces nor names in the report.")
     ] = False,
-    cache: Cache = None,
-    engine: Engine = "auto",
-    threads: Threads = None,
-    heads: Heads = None,
+    cache: judging.Cache = None,
 ) -> None:
     """Which quality to trust: EDC of methods, rivals and other tools' scores, judged by recognisers.
 
@@ -89,17 +72,17 @@ def evaluate(
         n_resamples=resamples,
         seed=seed,
     )
-    align_image = aligner(align)
-    sets, judges = read_datasets(dataset), read_recognizers(recognizer, threads)
-    if not method and not rival and not scores:
+    align_image = judging.aligner(align)
+    sets, judges = judging.read_datasets(dataset), judging.read_recognizers(recognizer, given["threads"])
+    if not given["method"] and not rival and not scores:
         raise UsageError("there is nothing to evaluate: give --method, --rival or --scores")
-    measures: list[Any] = [make_crop_scorer(model, method, engine, threads, heads)] if method else []
+    measures: list[Any] = [make_scorer(given, align="none")] if given["method"] else []
     measures += _rivals(rival or ())
-    measures += [read_score_list(text) for text in scores or ()]
+    measures += [judging.read_score_list(text) for text in scores or ()]
     with (
-        kept_on_interrupt("embeddings and scores are kept, give the same command to go on"),
+        judging.kept_on_interrupt("embeddings and scores are kept, give the same command to go on"),
         VectorCache(cache or output / "cache.sqlite") as store,
-        progress_bars() as progress,
+        judging.progress_bars() as progress,
     ):
         found = judge(sets, judges, measures, settings, cache=store, align=align_image, progress=progress)
         page = write_report(found, output, () if no_faces else sets, align_image)

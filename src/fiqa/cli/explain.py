@@ -10,36 +10,22 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 import typer
 
 from ..specs import choice
-from .common import (
-    SOME_NOT_SCORED,
-    Align,
-    AllFaces,
-    Detector,
-    Engine,
-    Heads,
-    Images,
-    Landmarks,
-    Methods,
-    Model,
-    Threads,
-    announce,
-    make_scorer,
-    say,
-)
+from .common import SOME_NOT_SCORED, Images, announce, say
 from .progress import Watch
+from .scorer_options import Given, make_scorer, scorer_options
 from .tables import print_table
 
 if TYPE_CHECKING:
     from ..pages.contrast import Contrast
 
 
+@scorer_options(
+    "method", "model", "align", "all_faces", "engine", "threads", "heads", "landmarks", "detector"
+)
 def explain(
     images: Images,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the maps and index.html.")],
-    method: Methods = None,
-    model: Model = "default",
-    align: Align = "auto",
-    all_faces: AllFaces = False,
+    *,
     contrast: Annotated[
         str | None,
         typer.Option(
@@ -51,11 +37,7 @@ def explain(
     png: Annotated[
         bool, typer.Option("--png", help="Also write explanation.png: all in one picture, for slides.")
     ] = False,
-    engine: Engine = "auto",
-    threads: Threads = None,
-    heads: Heads = None,
-    landmarks: Landmarks = None,
-    detector: Detector = None,
+    given: Given,
 ) -> None:
     """Draw which part of each face counts: a page with crop, maps, score and advice, and its pictures."""
     from ..pages.contrast import Contrast
@@ -66,20 +48,10 @@ def explain(
     if contrast is not None:
         choice("--contrast", contrast, get_args(Contrast))
     ends = cast("Contrast | None", contrast)
-    scorer = make_scorer(
-        model=model,
-        methods=method,
-        engine=engine,
-        align=align,
-        threads=threads,
-        heads=heads,
-        landmarks=landmarks,
-        detector=detector,
-        reasons=True,
-    )
+    scorer = make_scorer(given, reasons=True)
     found = sources.expand(images)
     with Watch() as watch:
-        qualities = list(watch.each(scorer.stream(found, all_faces=all_faces), len(found)))
+        qualities = list(watch.each(scorer.stream(found, all_faces=given["all_faces"]), len(found)))
     page = write_page(qualities, scorer, output, contrast=ends)
     for quality in qualities:
         for reason in quality.reasons:
@@ -93,11 +65,13 @@ def explain(
         raise typer.Exit(SOME_NOT_SCORED)
 
 
+@scorer_options("threads")
 def demo(
+    *,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the maps and index.html.")
     ] = Path("out/demo"),
-    threads: Threads = None,
+    given: Given,
 ) -> None:
     """Score the example photographs with the embedded model and draw their maps."""
     from ..examples.portraits import example_landmarks, example_paths
@@ -107,7 +81,7 @@ def demo(
     if importlib.util.find_spec("mtcnn") is None:  # the core install comes without a detector
         print("fiqa: no detector is installed (extra detect): stored landmarks are used", file=sys.stderr)
         landmarks = example_landmarks()
-    scorer = make_scorer(threads=threads, landmarks=landmarks, reasons=True)
+    scorer = make_scorer(given | {"landmarks": landmarks}, reasons=True)
     announce(scorer, None)
     with Watch() as watch:
         qualities = list(watch.each(scorer.stream(examples := example_paths()), len(examples)))

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ..evaluation.datasets import Dataset
     from ..evaluation.recognizers import PrecomputedEmbeddings, Recognizer
     from ..evaluation.score_lists import ListedScores
-    from ..scorer import Scorer
     from ..types import ImageArray
 
 # typer reads these annotations at run time
@@ -77,15 +76,6 @@ def read_score_list(text: str) -> ListedScores:
         raise UsageError(f"--scores must be NAME=FILE.csv or NAME=FILE.csv:COLUMN, but got {text!r}")
     path, column = choose_column(match[2])
     return read_scores(path, match[1], column)
-
-
-def make_crop_scorer(
-    model: str, methods: Sequence[str], engine: str, threads: int | None, heads: int | None
-) -> Scorer:
-    """A scorer of crops: data sets are aligned by what they say themselves."""
-    from ..scorer import Scorer
-
-    return Scorer(model, methods, engine=engine, align="none", threads=threads, heads=heads)
 
 
 def aligner(align: str) -> Callable[[ImageArray], ImageArray] | None:

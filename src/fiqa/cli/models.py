@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from ..errors import FiqaError
-from .common import BatchSize, Engine, Heads, Methods, Model, Precision, Threads, say
+from .common import say
+from .scorer_options import Given, scorer_options
 from .tables import print_gates
 
 
@@ -86,11 +87,11 @@ def models(
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
+@scorer_options("method", "model", "heads")
 def export(
     output: Annotated[Path, typer.Argument(help="The .onnx file to write.")],
-    model: Model = "default",
-    method: Methods = None,
-    heads: Heads = None,
+    *,
+    given: Given,
     half: Annotated[bool, typer.Option("--half", help="Store weights as float16.")] = False,
 ) -> None:
     """Write a network as an ONNX evidence graph, checked against torch; without --method, for all methods."""
@@ -98,7 +99,8 @@ def export(
     from ..methods.base import needs, parse
     from ..models.catalog import find
 
-    found = find(model, heads=heads)
+    model, method = given["model"], given["method"]
+    found = find(model, heads=given["heads"])
     if found.network is None:
         raise FiqaError(f"{model!r} is an evidence graph already")
     vit = found.network()
@@ -107,13 +109,10 @@ def export(
     print(f"{output}: {output.stat().st_size / 1e6:.1f} MB, equal to torch within 1e-4")
 
 
+@scorer_options("model", "engine", "precision", "threads", "batch_size", "heads")
 def bench(
-    model: Model = "default",
-    engine: Engine = "auto",
-    precision: Precision = "fp32",
-    threads: Threads = None,
-    batch_size: BatchSize = 8,
-    heads: Heads = None,
+    *,
+    given: Given,
 ) -> None:
     """Per depth: GFLOPs, measured time a face, and the share of this machine's own matrix-product rate."""
     from rich.console import Console
@@ -121,7 +120,7 @@ def bench(
 
     from ..bench import measure
 
-    report = measure(model, engine, precision, threads, batch_size, heads)
+    report = measure(**given)
     table = Table(box=None, header_style="bold")
     for name in ("blocks", "GFLOPs", "ms a face", "faces/s", "share of GEMM rate"):
         table.add_column(name, justify="right")
@@ -129,7 +128,7 @@ def bench(
         share = "" if line.gflops is None else f"{line.gflops / line.ms * 1e3 / report.gemm_gflops:.0%}"
         cost = "" if line.gflops is None else f"{line.gflops:.2f}"
         table.add_row(str(line.blocks), cost, f"{line.ms:.2f}", f"{1e3 / line.ms:.0f}", share)
-    print(f"{report.model} on {report.engine}, {report.threads} threads, batch {batch_size}")
+    print(f"{report.model} on {report.engine}, {report.threads} threads, batch {given['batch_size']}")
     print(
         f"this machine multiplies float32 matrices at {report.gemm_gflops:.0f} GFLOP/s (ONNX Runtime, 2048³)"
     )

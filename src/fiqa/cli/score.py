@@ -11,34 +11,9 @@ import typer
 
 from ..errors import UsageError
 from . import process
-from .common import (
-    SOME_NOT_SCORED,
-    Align,
-    AllFaces,
-    BatchSize,
-    Budget,
-    Detector,
-    Engine,
-    Heads,
-    Images,
-    Landmarks,
-    MaxFileSize,
-    MaxSide,
-    Methods,
-    MinFace,
-    Model,
-    Precision,
-    ProfileFile,
-    Reasons,
-    Rotate,
-    Threads,
-    Timeout,
-    Tolerant,
-    announce,
-    make_scorer,
-    say,
-)
+from .common import SOME_NOT_SCORED, Images, announce, say
 from .progress import Watch
+from .scorer_options import OPTIONS, Given, make_scorer, scorer_options
 from .tables import print_table
 
 if TYPE_CHECKING:
@@ -50,11 +25,10 @@ if TYPE_CHECKING:
     from ..types import Quality
 
 
+@scorer_options(*OPTIONS)
 def score(
     images: Images,
-    method: Methods = None,
-    model: Model = "default",
-    align: Align = "auto",
+    *,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write to .csv, .jsonl or .parquet.")
     ] = None,
@@ -65,27 +39,11 @@ def score(
     path_column: Annotated[
         str, typer.Option(metavar="NAME", help="Column of a .csv or .parquet list that names the images.")
     ] = "path",
-    all_faces: AllFaces = False,
     gate: Annotated[
         str | None,
         typer.Option(metavar="RULE", help="60, fnmr=1% or discard=10%: adds the column 'accepted'."),
     ] = None,
-    reasons: Reasons = False,
-    budget: Budget = None,
-    engine: Engine = "auto",
-    precision: Precision = "fp32",
-    threads: Threads = None,
-    batch_size: BatchSize = 8,
-    heads: Heads = None,
-    landmarks: Landmarks = None,
-    detector: Detector = None,
-    rotate: Rotate = "none",
-    min_face: MinFace = None,
-    max_side: MaxSide = None,
-    profile: ProfileFile = None,
-    timeout: Timeout = 30.0,
-    max_file_size: MaxFileSize = 200,
-    tolerant: Tolerant = False,
+    given: Given,
 ) -> None:
     """Score face images: a table on a terminal, CSV into a pipe, or a file with -o.
 
@@ -96,19 +54,15 @@ def score(
     if output is None:
         _check_stdout(resume, save_crops)
     found = manifest_of(images, path_column=path_column)
-    scorer = make_scorer(
-        model=model, methods=method, engine=engine, align=align, threads=threads, precision=precision,
-        heads=heads, profile=profile, budget=budget, landmarks=landmarks, detector=detector,
-        timeout=timeout, max_file_size=max_file_size, tolerant=tolerant,
-        rotate=rotate, min_face=min_face, max_side=max_side, reasons=reasons,
-    )  # fmt: skip
-    announce(scorer, budget)
+    scorer = make_scorer(given)
+    announce(scorer, given["budget"])
     rule = gate_of(scorer, gate) if gate is not None else None
-    settings: dict[str, Any] = {"batch_size": batch_size, "all_faces": all_faces, "gate": rule}
+    settings: dict[str, Any] = {"gate": rule, **{name: given[name] for name in ("batch_size", "all_faces")}}
     if output is None:
         n_not_ok = _print(scorer, found, **settings)
     else:
-        settings |= {"resume": resume, "save_crops": save_crops, "decides": {"landmarks": _digest(landmarks)}}
+        decides = {"landmarks": _digest(given["landmarks"])}
+        settings |= {"resume": resume, "save_crops": save_crops, "decides": decides}
         n_not_ok = _write(output, scorer, found, **settings)
     if n_not_ok:
         raise typer.Exit(SOME_NOT_SCORED)

@@ -14,28 +14,9 @@ import typer
 
 from ..errors import UsageError
 from . import process
-from .common import (
-    FAILED,
-    NOT_ACCEPTED,
-    SOME_NOT_SCORED,
-    Align,
-    AllFaces,
-    Detector,
-    Engine,
-    Heads,
-    Images,
-    Landmarks,
-    Methods,
-    Model,
-    ProfileFile,
-    Rotate,
-    Threads,
-    announce,
-    make_scorer,
-    printable,
-    say,
-)
+from .common import FAILED, NOT_ACCEPTED, SOME_NOT_SCORED, Images, announce, printable, say
 from .progress import Watch
+from .scorer_options import Given, make_scorer, scorer_options
 from .tables import print_rows
 
 if TYPE_CHECKING:
@@ -54,20 +35,15 @@ Root = Annotated[Path, typer.Option(help="Where the table's relative paths begin
 _SHOWN = 5  # of what a dry run would do, and of what went wrong
 
 
+@scorer_options(
+    "method", "model", "align", "all_faces", "engine", "threads",
+    "heads", "landmarks", "detector", "rotate", "profile",
+)  # fmt: skip
 def gate(
     images: Images,
     at: Rule,
-    method: Methods = None,
-    model: Model = "default",
-    align: Align = "auto",
-    all_faces: AllFaces = False,
-    engine: Engine = "auto",
-    threads: Threads = None,
-    heads: Heads = None,
-    landmarks: Landmarks = None,
-    detector: Detector = None,
-    rotate: Rotate = "none",
-    profile: ProfileFile = None,
+    *,
+    given: Given,
     refuse_reasons: Annotated[
         bool,
         typer.Option("--refuse-reasons", help="Also refuse for a reason; light and contrast are none."),
@@ -84,17 +60,14 @@ def gate(
     if process.stdout_is_closed():
         raise UsageError("standard output is closed: open it, or read the exit code with > /dev/null")
     found = manifest_of(images)
-    scorer = make_scorer(
-        model=model, methods=method, engine=engine, align=align, threads=threads, heads=heads,
-        profile=profile, landmarks=landmarks, detector=detector, rotate=rotate, reasons=True,
-    )  # fmt: skip
+    scorer = make_scorer(given, reasons=True)
     announce(scorer, None)
     rule = gate_of(scorer, at)
     say(f"gate: {rule}")
     open_all(scorer, found, 8)
     passes = True
     with Watch(most=0) as watch:
-        results = scorer.stream(Feed.of(scorer, found.items()), all_faces=all_faces, keep=())
+        results = scorer.stream(Feed.of(scorer, found.items()), all_faces=given["all_faces"], keep=())
         for quality in watch.each(results, found.contents.n_images):
             fault = _fault(quality, rule, refuse_reasons=refuse_reasons)
             passes &= fault is None

@@ -8,44 +8,20 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from .common import (
-    FAILED,
-    Align,
-    Budget,
-    Detector,
-    Engine,
-    Heads,
-    MaxSide,
-    Methods,
-    MinFace,
-    Model,
-    Precision,
-    Rotate,
-    Threads,
-    Tolerant,
-    announce,
-    make_scorer,
-    say,
-)
+from .common import FAILED, announce, say
+from .scorer_options import Given, make_scorer, scorer_options
 
 
+@scorer_options(
+    "method", "model", "align", "budget", "engine", "precision", "threads",
+    "heads", "detector", "rotate", "min_face", "max_side", "profile", "tolerant",
+)  # fmt: skip
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any that is free.")] = 8000,
-    method: Methods = None,
-    model: Model = "default",
-    align: Align = "auto",
-    budget: Budget = None,
-    engine: Engine = "auto",
-    precision: Precision = "fp32",
-    threads: Threads = None,
+    *,
+    given: Given,
     batch_size: Annotated[int, typer.Option(min=1, help="The most faces a forward pass.")] = 8,
-    heads: Heads = None,
-    detector: Detector = None,
-    rotate: Rotate = "none",
-    min_face: MinFace = None,
-    max_side: MaxSide = None,
-    profile: Annotated[Path | None, typer.Option(help="Calibration profile for the 0–100 score.")] = None,
     max_file_size: Annotated[int, typer.Option(min=1, help="Megabytes of the largest body.")] = 20,
     max_pixels: Annotated[int, typer.Option(min=1, help="Megapixels of the largest image.")] = 40,
     timeout: Annotated[
@@ -54,7 +30,6 @@ def serve(
     max_in_flight: Annotated[
         int, typer.Option(min=1, help="Images worked on or waiting at a time; more get 503.")
     ] = 128,
-    tolerant: Tolerant = False,
     keys: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Hashes of the keys that may call; SIGHUP reads it again."),
@@ -102,16 +77,14 @@ def serve(
         keys=None if get else allowed,
     )  # fmt: skip
     scorer = make_scorer(
-        model=model, methods=method, engine=engine, align=align, threads=threads, precision=precision,
-        heads=heads, profile=profile, budget=budget, detector=detector, rotate=rotate, min_face=min_face,
-        max_side=max_side, timeout=timeout, max_file_size=max_file_size, max_pixels=max_pixels * 1_000_000,
-        tolerant=tolerant, embedding=embeddings, reasons=True,
+        given | {"timeout": timeout, "max_file_size": max_file_size},
+        max_pixels=max_pixels * 1_000_000, embedding=embeddings, reasons=True,
     )  # fmt: skip
     app = make_app(scorer, settings)
     if listener is None:
         _answer_once(app, get or "")
         return
-    announce(scorer, budget)
+    announce(scorer, given["budget"])
     if web.built() is None:
         say(f"{web.MISSING}; the API is served all the same")
     log.set_up(log_format)

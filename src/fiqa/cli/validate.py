@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import DataError, unknown
-from .common import Align, Engine, Heads, Images, Methods, Model, Threads
+from .common import Images
 from .judging import Resamples, kept_on_interrupt, progress_bars
+from .scorer_options import Given, make_scorer, scorer_options
 
 if TYPE_CHECKING:
     from ..evaluation import Draws
@@ -19,23 +20,20 @@ if TYPE_CHECKING:
     from ..types import ImageArray
 
 
+@scorer_options("method", "model", "align", "engine", "threads", "heads")
 def validate(
     images: Images,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for validation.html and validation.json.")
     ],
-    method: Methods = None,
-    model: Model = "default",
+    *,
+    given: Given,
     kind: Annotated[
         list[str] | None, typer.Option(help="Degradation; repeatable.", show_default="all")
     ] = None,
     steps: Annotated[int, typer.Option(min=2, help="Severities, the unchanged image included.")] = 6,
     limit: Annotated[int, typer.Option(min=2, help="Use this many images at most, evenly chosen.")] = 200,
     resamples: Resamples = 1000,
-    align: Align = "auto",
-    engine: Engine = "auto",
-    threads: Threads = None,
-    heads: Heads = None,
 ) -> None:
     """Does the quality fall when your own images get worse? No labels needed.
 
@@ -49,15 +47,14 @@ def validate(
     from ..evaluation.validator import candidates
     from ..models import find
     from ..pipeline import sources
-    from ..scorer import Scorer
 
     for name in kind or ():
         if name not in DEGRADATIONS:
             raise unknown("degradation", name, DEGRADATIONS)
     kinds = tuple(kind or DEGRADATIONS)
-    cost = None if method else candidates(find(model, heads=heads).card)
-    methods = method or list(cost or ())
-    scorer = Scorer(model, methods, engine=engine, align=align, threads=threads, heads=heads)  # type: ignore[arg-type]
+    method = given["method"]
+    cost = None if method else candidates(find(given["model"], heads=given["heads"]).card)
+    scorer = make_scorer(given | {"method": method or list(cost or ())})
     paths = sources.expand(images)
     if len(paths) > limit:
         paths = [paths[place] for place in np.linspace(0, len(paths) - 1, limit).round().astype(int)]
