@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from .. import __version__
@@ -31,9 +32,6 @@ _PICTURE: dict[str, Any] = {
         "x-fiqa-score": {"schema": {"type": "number"}, "description": "its score, if it has one"},
     },
 }
-_AllFaces = Annotated[bool, Query(description="Every face, largest first, rather than the largest.")]
-_Maps = Annotated[bool, Query(description="With the patch maps.")]
-_Reasons = Annotated[bool, Query(description="With why a face may be less useful, and what to do about it.")]
 _Method = Annotated[
     list[str] | None,
     Query(description="A method whose numbers are given; repeatable, all by default. See /v1/methods."),
@@ -42,6 +40,45 @@ _At = Annotated[
     str,
     Query(description="The gate: a score from 0 to 100, fnmr=SHARE or discard=SHARE. See /v1/model."),
 ]
+
+
+class _Wanted(NamedTuple):
+    """What a request asks for beside the score."""
+
+    methods: tuple[str, ...]
+    maps: bool
+    reasons: bool
+    all_faces: bool
+
+
+def _methods(service: Service, asked: Sequence[str] | None) -> tuple[str, ...]:
+    """The methods that were asked for, or all."""
+    known = service.scorer.specs
+    for name in asked or ():
+        if name not in known:
+            raise Problem(422, f"{str(unknown('method', name[:60], known)).rstrip('.')}")
+    return tuple(asked or known)
+
+
+def _wanted(
+    request: Request,
+    all_faces: Annotated[
+        bool, Query(description="Every face, largest first, rather than the largest.")
+    ] = False,
+    method: _Method = None,
+    maps: Annotated[bool, Query(description="With the patch maps.")] = False,
+    reasons: Annotated[
+        bool, Query(description="With why a face may be less useful, and what to do about it.")
+    ] = False,
+) -> _Wanted:
+    """What the query of a request asks for, checked before its body is read."""
+    service = service_of(request)
+    if reasons and service.scorer.policy is None:
+        raise Problem(422, "this server gives no reasons: its scorer must be made with reasons=True")
+    return _Wanted(_methods(service, method), maps=maps, reasons=reasons, all_faces=all_faces)
+
+
+_Asked = Annotated[_Wanted, Depends(_wanted)]
 
 
 def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -53,17 +90,10 @@ _posted = _errors(400, 408, 413, 415, 503)
 
 
 @router.post("/v1/score", response_model=answers.ScoreAnswer, responses=_posted, openapi_extra=_IMAGE)
-async def score(
-    request: Request,
-    all_faces: _AllFaces = False,
-    method: _Method = None,
-    maps: _Maps = False,
-    reasons: _Reasons = False,
-) -> Response:
+async def score(request: Request, wanted: _Asked) -> Response:
     """The quality of the largest face of each image, or of every face."""
     service = service_of(request)
-    wanted = _Wanted(_methods(service, method), maps=maps, reasons=_reasons(service, reasons))
-    results = await _results(service, request, wanted, all_faces)
+    results = await _results(service, request, wanted)
     return JSONResponse({"results": [values for values, _ in results]})
 
 
@@ -101,24 +131,16 @@ async def explain(request: Request, method: _Method = None) -> Response:
 
 
 @router.post("/v1/gate", response_model=answers.GatedAnswer, responses=_posted, openapi_extra=_IMAGE)
-async def gate(
-    request: Request,
-    at: _At,
-    all_faces: _AllFaces = False,
-    method: _Method = None,
-    maps: _Maps = False,
-    reasons: _Reasons = False,
-) -> Response:
+async def gate(request: Request, at: _At, wanted: _Asked) -> Response:
     """Whether each face passes a gate; one without a score does not."""
     service = service_of(request)
-    wanted = _Wanted(_methods(service, method), maps=maps, reasons=_reasons(service, reasons))
     if (calibration := service.scorer.calibration) is None:
         raise Problem(422, "this model has no calibration, so no gates: start the server with --profile")
     try:
         held = read_gate(at, calibration)
     except UsageError as error:
         raise Problem(422, str(error)) from error
-    results = await _results(service, request, wanted, all_faces)
+    results = await _results(service, request, wanted)
     return JSONResponse(
         {
             "gate": {
@@ -206,44 +228,19 @@ async def metrics(request: Request) -> Response:
     return Response(service_of(request).metrics.text(), media_type=CONTENT_TYPE)
 
 
-def _methods(service: Service, asked: Sequence[str] | None) -> tuple[str, ...]:
-    """The methods that were asked for, or all."""
-    known = service.scorer.specs
-    for name in asked or ():
-        if name not in known:
-            raise Problem(422, f"{str(unknown('method', name[:60], known)).rstrip('.')}")
-    return tuple(asked or known)
-
-
-def _reasons(service: Service, asked: bool) -> bool:
-    if asked and service.scorer.policy is None:
-        raise Problem(422, "this server gives no reasons: its scorer must be made with reasons=True")
-    return asked
-
-
-class _Wanted(NamedTuple):
-    """What rows hold beside the score."""
-
-    methods: tuple[str, ...]
-    maps: bool
-    reasons: bool
-
-
 async def _results(
-    service: Service, request: Request, wanted: _Wanted, all_faces: bool
+    service: Service, request: Request, wanted: _Wanted
 ) -> list[tuple[dict[str, Any], Quality]]:
     """A row per face, in the order of the images, with the quality that it was made of."""
     uploads = await read_images(request, service.settings)
     images = [upload.data for upload in uploads]
-    found = await service.judge_images(request, images, all_faces=all_faces, reasons=wanted.reasons)
-    embedding = service.settings.embeddings
+    found = await service.judge_images(request, images, all_faces=wanted.all_faces, reasons=wanted.reasons)
+    row = partial(
+        answers.as_answer, methods=wanted.methods, maps=wanted.maps, reasons=wanted.reasons,
+        embedding=service.settings.embeddings,
+    )  # fmt: skip
     return [
-        (
-            answers.as_answer(
-                quality, image=number, name=upload.name, embedding=embedding, **wanted._asdict()
-            ),
-            quality,
-        )
+        (row(quality, image=number, name=upload.name), quality)
         for number, (upload, qualities) in enumerate(zip(uploads, found, strict=True))
         for quality in qualities
     ]
