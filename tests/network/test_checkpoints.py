@@ -1,46 +1,18 @@
-"""Checkpoints: published layouts, strictness, damage, the hub's cache, and our own files."""
+"""Published checkpoints: every layout, wrapper and damage."""
 
 from __future__ import annotations
 
 import io
-import json
 import os
-import subprocess
-import sys
 import zipfile
 
-import numpy as np
 import pytest
 import torch
+from tests.network.checkpoint_files import HEADS, safetensors_torch, same, save
 
 from fiqa.errors import CheckpointMismatch, DataError, UnknownName, UsageError
-from fiqa.methods import needs, parse
-from fiqa.network import PRESETS, describe, load_checkpoint, read_state_dict, record, save_checkpoint
-from fiqa.network.hub import fetch
+from fiqa.network import PRESETS, load_checkpoint, read_state_dict, record
 from fiqa.network.layouts import LAYOUTS, infer_config, recognise
-
-safetensors_torch = pytest.importorskip("safetensors.torch")
-HEADS = 4
-
-
-@pytest.fixture
-def state(golden_path):
-    """The state dict of the small recogniser in CVLface layout, as published: under 'net.'."""
-    return torch.load(golden_path("fr_vit"), weights_only=True)
-
-
-def _save(values, folder, name="model.pt"):
-    path = folder / name
-    torch.save(values, path)
-    return path
-
-
-def _same(one, other):
-    a, b = one.state_dict(), other.state_dict()
-    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
-
-
-# ---------------------------------------------------------------- published layouts
 
 _VITS = {
     "arcface_torch_vit_t": ("arcface", "arcface-vit-t"),
@@ -121,17 +93,14 @@ def test_the_embedded_model_s_first_weights_load(shared):
     assert (vit.depth, vit.config.width, vit.card.embedding) == (12, 128, 512)
 
 
-# ---------------------------------------------------------------- wrappers and prefixes
-
-
 @pytest.mark.parametrize(
     "prefix", ["", "module.", "net.", "backbone.", "model.", "module.net.", "model.backbone."]
 )
 @pytest.mark.parametrize("wrapper", [None, "state_dict", "model"])
 def test_wrappers_and_prefixes_do_not_matter(prefix, wrapper, state, tmp_path, golden_vit):
     bare = {prefix + key.removeprefix("net."): tensor for key, tensor in state.items()}
-    path = _save({wrapper: bare, "epoch": 3} if wrapper else bare, tmp_path)
-    assert _same(load_checkpoint(path, heads=HEADS), golden_vit("fr_vit"))
+    path = save({wrapper: bare, "epoch": 3} if wrapper else bare, tmp_path)
+    assert same(load_checkpoint(path, heads=HEADS), golden_vit("fr_vit"))
 
 
 @pytest.mark.parametrize("name", ["old.pt", "m.pth", "m.bin", "m.safetensors"])
@@ -141,15 +110,12 @@ def test_every_file_format_gives_the_same_network(name, state, tmp_path, golden_
         safetensors_torch.save_file(state, path)
     else:
         torch.save(state, path, _use_new_zipfile_serialization=name != "old.pt")
-    assert _same(load_checkpoint(path, heads=HEADS), golden_vit("fr_vit"))
-
-
-# ---------------------------------------------------------------- strictness
+    assert same(load_checkpoint(path, heads=HEADS), golden_vit("fr_vit"))
 
 
 def test_the_number_of_heads_is_never_guessed(state, tmp_path):
     with pytest.raises(UsageError, match="does not say how many attention heads it has: give heads"):
-        load_checkpoint(_save(state, tmp_path))
+        load_checkpoint(save(state, tmp_path))
 
 
 def test_unknown_heads_of_a_published_shape_name_the_preset(layouts, tmp_path):
@@ -157,25 +123,25 @@ def test_unknown_heads_of_a_published_shape_name_the_preset(layouts, tmp_path):
     state = {key: torch.zeros(1).expand(shape) if shape else torch.tensor(0) for key, shape in shapes.items()}
     # saved as one number a tensor: the loader only looks at shapes before it asks for the heads
     with pytest.raises(UsageError, match=r"those of cvlface-vit-b \(16\)"):
-        load_checkpoint(_save(state, tmp_path))
+        load_checkpoint(save(state, tmp_path))
 
 
 def test_heads_that_do_not_divide_the_width_are_refused(state, tmp_path):
     with pytest.raises(UsageError, match="width 32 is not a multiple of the number of heads 5"):
-        load_checkpoint(_save(state, tmp_path), heads=5)
+        load_checkpoint(save(state, tmp_path), heads=5)
 
 
 def test_a_missing_key_is_named(state, tmp_path):
     del state["net.blocks.3.mlp.fc2.bias"], state["net.blocks.4.norm1.weight"]
     message = r"layout that fits best is arcface, but 2 keys are missing, first 'blocks.3.mlp.fc2.bias'"
     with pytest.raises(CheckpointMismatch, match=message):
-        load_checkpoint(_save(state, tmp_path), heads=HEADS)
+        load_checkpoint(save(state, tmp_path), heads=HEADS)
 
 
 def test_an_unexpected_key_is_named(state, tmp_path):
     state["net.blocks.2.gamma"] = torch.zeros(3)
     with pytest.raises(CheckpointMismatch, match=r"1 are unexpected, first 'blocks.2.gamma'"):
-        load_checkpoint(_save(state, tmp_path), heads=HEADS)
+        load_checkpoint(save(state, tmp_path), heads=HEADS)
 
 
 def test_a_renamed_key_is_both_missing_and_unexpected(state, tmp_path):
@@ -184,7 +150,7 @@ def test_a_renamed_key_is_both_missing_and_unexpected(state, tmp_path):
         r"1 keys are missing, first 'blocks.1.attn.proj.weight' .*1 are unexpected, first 'blocks.1.attn.out"
     )
     with pytest.raises(CheckpointMismatch, match=message):
-        load_checkpoint(_save(state, tmp_path), heads=HEADS)
+        load_checkpoint(save(state, tmp_path), heads=HEADS)
 
 
 def test_a_wrong_shape_is_named(state, tmp_path):
@@ -192,7 +158,7 @@ def test_a_wrong_shape_is_named(state, tmp_path):
     with pytest.raises(
         CheckpointMismatch, match=r"'blocks.5.attn.proj.weight' is \(32, 31\), not \(32, 32\)"
     ):
-        load_checkpoint(_save(state, tmp_path), heads=HEADS)
+        load_checkpoint(save(state, tmp_path), heads=HEADS)
 
 
 @pytest.mark.parametrize(
@@ -201,23 +167,23 @@ def test_a_wrong_shape_is_named(state, tmp_path):
 def test_a_key_that_the_config_is_read_from_may_be_missing_too(key, state, tmp_path):
     del state[key]
     with pytest.raises(CheckpointMismatch, match="missing"):
-        load_checkpoint(_save(state, tmp_path), heads=HEADS)
+        load_checkpoint(save(state, tmp_path), heads=HEADS)
 
 
 def test_a_block_left_out_in_the_middle_is_missing(state, tmp_path):
     state = {key: tensor for key, tensor in state.items() if not key.startswith("net.blocks.2.")}
     with pytest.raises(CheckpointMismatch, match=r"first 'blocks.2.norm1.weight'"):
-        load_checkpoint(_save(state, tmp_path), heads=HEADS)
+        load_checkpoint(save(state, tmp_path), heads=HEADS)
 
 
 def test_half_a_recognition_head_is_not_loaded_partly(state, tmp_path):
     del state["net.feature.3.running_var"]
     with pytest.raises(CheckpointMismatch, match=r"first 'head.norm2.running_var'"):
-        load_checkpoint(_save(state, tmp_path), heads=HEADS)
+        load_checkpoint(save(state, tmp_path), heads=HEADS)
 
 
 def test_a_preset_must_be_what_the_file_is(state, tmp_path):
-    path = _save(state, tmp_path)
+    path = save(state, tmp_path)
     with pytest.raises(
         CheckpointMismatch, match=r"cvlface-vit-b is arcface .* \(512, 24, 1536, 8\).*\(32, 6, 96, 8\)"
     ):
@@ -226,9 +192,6 @@ def test_a_preset_must_be_what_the_file_is(state, tmp_path):
         load_checkpoint(path, preset="cvlface-vit-b", heads=8)
     with pytest.raises(UnknownName, match="Did you mean 'cvlface-vit-b'"):
         load_checkpoint(path, preset="cvlface-vitb")
-
-
-# ---------------------------------------------------------------- how much is loaded
 
 
 def test_the_recognition_head_stays_out_when_no_one_asks(golden_path, golden):
@@ -251,9 +214,6 @@ def test_the_recognition_head_stays_out_when_no_one_asks(golden_path, golden):
             record(vit, images, ["embedding"])
 
 
-# ---------------------------------------------------------------- damage
-
-
 class _Evil:
     def __reduce__(self):
         return os.system, ("touch owned",)
@@ -261,7 +221,7 @@ class _Evil:
 
 def test_code_in_a_pickle_is_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    path = _save({"state_dict": _Evil()}, tmp_path)
+    path = save({"state_dict": _Evil()}, tmp_path)
     with pytest.raises(DataError, match=r"save the network's state_dict\(\) alone"):
         load_checkpoint(path, heads=HEADS)
     assert not (tmp_path / "owned").exists()
@@ -302,7 +262,7 @@ def test_what_is_no_checkpoint_is_a_data_error(content, name, tmp_path):
 )
 def test_a_file_without_a_state_dict_is_a_data_error(values, tmp_path):
     with pytest.raises(DataError, match="holds no"):
-        load_checkpoint(_save(values, tmp_path), heads=HEADS)
+        load_checkpoint(save(values, tmp_path), heads=HEADS)
 
 
 def test_a_missing_file_and_a_folder_are_data_errors(tmp_path):
@@ -316,188 +276,11 @@ def test_tensors_of_something_else_name_the_nearest_layout(tmp_path):
     with pytest.raises(
         CheckpointMismatch, match=r"the nearest is .* is missing; the first of its 1 keys is 'weight'"
     ):
-        load_checkpoint(_save({"weight": torch.zeros(2)}, tmp_path), heads=HEADS)
-
-
-# ---------------------------------------------------------------- our own files
-
-OWN = {
-    "patch": {"head": "flatten", "embedding": 6},
-    "conv": {
-        "stem": "conv",
-        "patch_size": 8,
-        "activation": "gelu",
-        "qkv_bias": True,
-        "head": "mean",
-        "embedding": 6,
-    },
-    "convnext": {"stem": "convnext", "patch_size": 8, "stem_widths": (4, 6), "stem_depths": (1, 1)},
-    "token": {"quality": "token", "quality_token": True},
-    "full": {
-        "quality": "embedding",
-        "quality_token": True,
-        "head_sees_prefix": True,
-        "head": "flatten",
-        "embedding": 6,
-    },
-}
-
-
-@pytest.mark.parametrize("name", OWN)
-def test_a_saved_network_comes_back(name, make_vit, crops, tmp_path):
-    vit = make_vit(1, **OWN[name])
-    path = tmp_path / "own.safetensors"
-    save_checkpoint(vit, path)
-    back = load_checkpoint(path)
-    assert back.config == vit.config
-    assert _same(back, vit)
-    assert back.card.depth == vit.depth
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("name", OWN)
-def test_float16_keeps_the_scores_to_its_own_precision(name, make_vit, crops, tmp_path):
-    vit = make_vit(1, **OWN[name])
-    save_checkpoint(vit, tmp_path / "half.safetensors", half=True)
-    back = load_checkpoint(tmp_path / "half.safetensors")
-    for key, tensor in back.state_dict().items():
-        if tensor.is_floating_point():
-            assert torch.equal(tensor, vit.state_dict()[key].half().float())
-    methods = [
-        parse(spec, describe(vit)) for spec in (["exit-depth"] if vit.has_exits else []) + ["vitnt", "attn"]
-    ]
-    images = torch.from_numpy(crops)
-    want, got = record(vit, images, needs(methods)), record(back, images, needs(methods))
-    for key, values in want.items():
-        np.testing.assert_allclose(got[key], values, atol=0.02 * float(values.abs().max()))
-    assert (tmp_path / "half.safetensors").stat().st_size < 2.6 * sum(
-        t.numel() for t in vit.parameters()
-    ) + 9000
-
-
-def test_a_card_travels_with_the_weights(make_vit, tmp_path):
-    from dataclasses import replace
-
-    vit = make_vit(0)
-    vit.card = replace(
-        describe(vit), name="ours", licence="Apache-2.0", defaults={"vitnt": "vitnt:blocks=0-1"}
-    )
-    save_checkpoint(vit, tmp_path / "a.safetensors")
-    assert load_checkpoint(tmp_path / "a.safetensors").card == vit.card
-
-
-def _own(make_vit, path, change):
-    vit = make_vit(0)
-    metadata = {"fiqa.config": json.dumps(change), "fiqa.card": describe(vit).to_json()}
-    safetensors_torch.save_file({k: t.clone() for k, t in vit.state_dict().items()}, path, metadata=metadata)
-    return path
-
-
-CONFIG = {"width": 16, "depth": 3, "heads": 2, "mlp_width": 24, "patch_size": 16}
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"depth": 2}, r"11 are unexpected, first 'blocks.2."),
-        ({"depth": 4}, r"missing, first 'blocks.3.norm1.weight'"),
-        ({"mlp_width": 25}, r"'blocks.0.mlp.fc1.weight' is \(24, 16\), not \(25, 16\)"),
-        ({"patch_size": 8}, "another shape"),
-        ({"head": "mean", "embedding": 4}, r"missing, first 'head.project.weight'"),
-    ],
-)
-def test_metadata_that_does_not_fit_the_tensors_is_a_mismatch(change, message, make_vit, tmp_path):
-    path = _own(make_vit, tmp_path / "own.safetensors", {**CONFIG, **change})
-    with pytest.raises(CheckpointMismatch, match=message):
-        load_checkpoint(path)
-
-
-@pytest.mark.parametrize("change", [{"colour": 1}, {"heads": 3}, {"heads": "two"}])
-def test_metadata_that_is_no_config_is_a_data_error(change, make_vit, tmp_path):
-    with pytest.raises(DataError, match="metadata can't be read"):
-        load_checkpoint(_own(make_vit, tmp_path / "own.safetensors", {**CONFIG, **change}))
-
-
-def test_metadata_and_heads_must_agree(make_vit, tmp_path):
-    path = _own(make_vit, tmp_path / "own.safetensors", CONFIG)
-    assert load_checkpoint(path, heads=2).config.heads == 2
-    with pytest.raises(UsageError, match="says it has 2 heads, but got heads=4"):
-        load_checkpoint(path, heads=4)
-    with pytest.raises(UsageError, match="says it has 2 heads, but got heads=8"):
-        load_checkpoint(path, preset="arcface-vit-s")
-
-
-def test_our_layout_without_its_metadata_is_refused(make_vit, tmp_path):
-    with pytest.raises(CheckpointMismatch, match="carries its config as metadata"):
-        load_checkpoint(_save(make_vit(0).state_dict(), tmp_path), heads=2)
-
-
-# ---------------------------------------------------------------- the hub, from a local cache only
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-@pytest.fixture
-def hub_cache(tmp_path, monkeypatch, state):
-    """A cache of the hub's client that holds owner/face with one file, and no way to the network."""
-    constants = pytest.importorskip("huggingface_hub.constants")
-    cache = tmp_path / "hub"
-    snapshot = cache / "models--owner--face" / "snapshots" / COMMIT
-    (snapshot / "pretrained_model").mkdir(parents=True)
-    refs = cache / "models--owner--face" / "refs"
-    refs.mkdir()
-    (refs / "main").write_text(COMMIT)
-    torch.save(state, snapshot / "pretrained_model" / "model.pt")
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setenv("HF_HUB_CACHE", str(cache))
-    return snapshot
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "hf-hub:owner/face",
-        "hf-hub:owner/face@main",
-        f"hf-hub:owner/face@{COMMIT}",
-        "hf-hub:owner/face/pretrained_model/model.pt",
-    ],
-)
-def test_a_hub_model_loads_from_the_local_cache(name, hub_cache, golden_vit):
-    assert fetch(name) == hub_cache / "pretrained_model" / "model.pt"
-    vit = load_checkpoint(name, heads=HEADS)
-    assert _same(vit, golden_vit("fr_vit"))
-    assert vit.card.name == name
-
-
-@pytest.mark.parametrize("name", ["hf-hub:owner/other", "hf-hub:owner/face@v2", "hf-hub:owner/face/other.pt"])
-def test_what_neither_cache_nor_hub_has_is_a_data_error(name, hub_cache):
-    with pytest.raises(DataError, match="is not in the cache"):
-        fetch(name)
-
-
-@pytest.mark.parametrize("name", ["hf-hub:", "hf-hub:owner", "hf-hub:owner/", "hf-hub:/face"])
-def test_a_hub_name_has_owner_and_model(name, hub_cache):
-    with pytest.raises(UsageError, match=r"hf-hub:owner/name\[/file\]\[@revision\], but got"):
-        fetch(name)
-
-
-def test_a_hub_name_that_the_hub_would_refuse_is_a_usage_error(hub_cache):
-    with pytest.raises(UsageError, match=r"'hf-hub:own er/na..me' is no name"):
-        fetch("hf-hub:own er/na..me")
-
-
-def test_the_hub_is_really_read_offline_in_a_process_of_its_own(hub_cache):
-    code = "from fiqa import load_checkpoint as l; print(l('hf-hub:owner/face', heads=4).depth)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ, capture_output=True, text=True, check=False
-    )
-    assert done.stdout.strip() == "6", done.stderr
+        load_checkpoint(save({"weight": torch.zeros(2)}, tmp_path), heads=HEADS)
 
 
 def test_reading_says_what_was_in_the_file(state, tmp_path):
-    found, metadata = read_state_dict(_save(state, tmp_path))
+    found, metadata = read_state_dict(save(state, tmp_path))
     assert set(found) == {key.removeprefix("net.") for key in state}
     assert metadata == {}
 

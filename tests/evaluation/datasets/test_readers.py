@@ -1,62 +1,22 @@
-"""Every reader on a small set in the true on-disk format, whole and damaged."""
+"""Readers of the published data sets, against folders made as they are published."""
 
 from __future__ import annotations
 
-import io
-import pickle
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from PIL import Image
+from tests.evaluation.datasets.folders import jpeg, put
 
-from fiqa.errors import DataError, UnknownName, UsageError
+from fiqa.errors import DataError, UsageError
 from fiqa.evaluation.datasets import (
-    DATASETS,
     SYNFIQA_GROUPS,
-    Dataset,
-    Templates,
-    iter_crops,
-    open_dataset,
     read_adience,
     read_cfp,
     read_dataset,
     read_folder,
-    read_ijbc,
     read_pairs,
     read_synfiqa,
 )
-
-
-def jpeg(seed: int) -> bytes:
-    pixels = np.random.default_rng(seed).integers(0, 256, (16, 16, 3), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG")
-    return file.getvalue()
-
-
-def put(path: Path, seed: int = 0) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(jpeg(seed))
-    return path
-
-
-# --- LFW, XQLFW ---------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def lfw(tmp_path: Path) -> Path:
-    for person, count in (("Ann_Lee", 3), ("Bo", 2), ("Cy_de_Wit", 1)):
-        for number in range(1, count + 1):
-            put(tmp_path / person / f"{person}_{number:04d}.jpg", number)
-    (tmp_path / "pairs.txt").write_text(
-        "2\t2\n"
-        "Ann_Lee\t1\t2\nBo\t1\t2\nAnn_Lee\t1\tBo\t2\nCy_de_Wit\t1\tBo\t1\n"
-        "Ann_Lee\t2\t3\nAnn_Lee\t1\t3\nAnn_Lee\t3\tCy_de_Wit\t1\nBo\t1\tAnn_Lee\t2\n"
-    )
-    return tmp_path
 
 
 def test_lfw(lfw: Path) -> None:
@@ -119,9 +79,6 @@ def test_missing_lists(tmp_path: Path) -> None:
         read_pairs(tmp_path)
 
 
-# --- CALFW, CPLFW -------------------------------------------------------------------------------------------
-
-
 def test_calfw(tmp_path: Path) -> None:
     for file in ("A_0001", "A_0002", "B_0001", "C_0001"):
         put(tmp_path / "aligned images" / f"{file}.jpg")
@@ -161,9 +118,6 @@ def test_folds_of_a_list_without_folds(tmp_path: Path) -> None:
     data = read_pairs(tmp_path)
     for fold in range(10):
         assert sorted(data.is_genuine[data.folds == fold]) == [False, True]
-
-
-# --- CFP ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -234,9 +188,6 @@ def test_damaged_cfp(cfp: Path) -> None:
             read_cfp(cfp, "FF")
     with pytest.raises(UsageError, match="'FP' or 'FF'"):
         read_cfp(cfp, "PP")
-
-
-# --- all against all ----------------------------------------------------------------------------------------
 
 
 def test_folder(tmp_path: Path) -> None:
@@ -321,203 +272,3 @@ def test_synfiqa(tmp_path: Path) -> None:
     (tmp_path / "Quality-Scores.txt").unlink()
     with pytest.raises(DataError, match="is missing: expected SynFIQA's scores"):
         read_synfiqa(tmp_path)
-
-
-# --- IJB-C --------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def ijbc(tmp_path: Path) -> Path:
-    for image in range(1, 6):
-        put(tmp_path / "loose_crop" / f"{image}.jpg", image)
-    meta = tmp_path / "meta"
-    meta.mkdir()
-    points = " ".join(str(v) for v in range(10))
-    (meta / "ijbc_name_5pts_score.txt").write_text("".join(f"{i}.jpg {points} 0.9{i}\n" for i in range(1, 6)))
-    # template 11: medium 5 has two frames, medium 6 one photo; image 5 serves two templates
-    (meta / "ijbc_face_tid_mid.txt").write_text(
-        "1.jpg 11 5\n3.jpg 11 6\n2.jpg 11 5\n4.jpg 20 7\n5.jpg 20 8\n5.jpg 35 9\n"
-    )
-    (meta / "ijbc_template_pair_label.txt").write_text("11 20 1\n11 35 0\n35 20 0\n")
-    return tmp_path
-
-
-def test_ijbc(ijbc: Path) -> None:
-    data = read_ijbc(ijbc)
-    assert data.n_items == 3
-    assert len(data) == 5
-    assert data.pairs.tolist() == [[0, 1], [0, 2], [2, 1]]
-    assert data.is_genuine.tolist() == [True, False, False]
-    assert data.landmarks.shape == (5, 5, 2)
-    assert data.landmarks[0, 1].tolist() == [2.0, 3.0]
-    assert data.subjects[0] == data.subjects[1] != data.subjects[2]
-
-    embeddings = np.random.default_rng(0).standard_normal((5, 4)).astype(np.float32)
-    pooled = data.templates.pool_embeddings(embeddings)
-    expected = [
-        (embeddings[0] + embeddings[1]) / 2 + embeddings[2],
-        embeddings[3] + embeddings[4],
-        embeddings[4],
-    ]
-    np.testing.assert_allclose(pooled, expected, rtol=1e-6)
-    quality = np.array([0.5, 0.1, 0.9, 0.3, 0.7])
-    np.testing.assert_allclose(data.templates.pool_quality(quality), [0.1, 0.3, 0.7])
-    np.testing.assert_allclose(data.templates.pool_quality(quality, "mean"), [0.5, 0.5, 0.7])
-    with pytest.raises(UsageError, match="'min' or 'mean'"):
-        data.templates.pool_quality(quality, "max")
-
-
-@settings(max_examples=50, deadline=None)
-@given(
-    memberships=st.lists(
-        st.tuples(st.integers(0, 4), st.integers(0, 9), st.integers(0, 3)), min_size=1, max_size=30
-    )
-)
-def test_template_pooling_is_the_literal_loop(memberships: list[tuple[int, int, int]]) -> None:
-    template, images, media = (np.array(column) for column in zip(*memberships, strict=True))
-    ids, rows = np.unique(template, return_inverse=True)
-    templates = Templates(ids=ids, rows=rows.astype(np.int32), images=images.astype(np.int32), media=media)
-    embeddings = np.random.default_rng(1).standard_normal((10, 3)).astype(np.float32)
-    expected = np.zeros((len(ids), 3))
-    for row in range(len(ids)):
-        for medium in set(media[rows == row]):
-            members = images[(rows == row) & (media == medium)]
-            expected[row] += embeddings[members].mean(0)
-    np.testing.assert_allclose(templates.pool_embeddings(embeddings), expected, atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("file", "text", "message"),
-    [
-        ("ijbc_name_5pts_score.txt", "1.jpg 1 2 3\n", "line 1"),
-        ("ijbc_name_5pts_score.txt", "9.jpg 1 2 3 4 5 6 7 8 9 10 0.5\n", r"9\.jpg"),
-        ("ijbc_face_tid_mid.txt", "1.jpg 11\n", "line 1"),
-        ("ijbc_face_tid_mid.txt", "8.jpg 11 1\n", "ijbc_name_5pts_score"),
-        ("ijbc_template_pair_label.txt", "11 20\n", "expected 'template1"),
-        ("ijbc_template_pair_label.txt", "11 20 x\n", "does not parse"),
-        ("ijbc_template_pair_label.txt", "11 20 1\n11 36 0\n", "row 2: template 36"),
-        ("ijbc_name_5pts_score.txt", "1.jpg 0 0 0 0 0 0 0 0 0 0 1_0\n", "line 1"),
-        ("ijbc_name_5pts_score.txt", "1.jpg 0 0 0 0 0 0 0 0 0 ٤ 1\n", "line 1"),
-        ("ijbc_name_5pts_score.txt", "1.jpg 0 0 0 0 0 0 0 0 0 infinity 1\n", "line 1"),
-        (
-            "ijbc_name_5pts_score.txt",
-            "1.jpg" + " 0" * 11 + "\n" + "1.jpg" + " 0" * 11 + "\n",
-            "line 2.*line 1 names",
-        ),
-        ("ijbc_face_tid_mid.txt", "1.jpg ² 5\n", "line 1"),
-        ("ijbc_face_tid_mid.txt", "1.jpg 11 --5\n", "line 1"),
-        ("ijbc_face_tid_mid.txt", f"1.jpg {'9' * 5000} 5\n", "line 1"),
-        ("ijbc_template_pair_label.txt", "11 20 2\n", "row 1: label 2"),
-        ("ijbc_template_pair_label.txt", "11 20 1_0\n", "does not parse"),
-        ("ijbc_template_pair_label.txt", "11 20 ١\n", "does not parse"),
-        ("ijbc_template_pair_label.txt", f"11 {'9' * 5000} 1\n", "does not parse"),
-        ("ijbc_template_pair_label.txt", "\n", "is a table of"),
-    ],
-)
-def test_damaged_ijbc(ijbc: Path, file: str, text: str, message: str) -> None:
-    (ijbc / "meta" / file).write_text(text)
-    with pytest.raises(DataError, match=message) as error:
-        read_ijbc(ijbc)
-    assert file in str(error.value)
-    (ijbc / "meta" / file).unlink()
-    with pytest.raises(DataError, match="is missing"):
-        read_ijbc(ijbc)
-
-
-# --- the value and the registry -----------------------------------------------------------------------------
-
-
-def test_dataset_is_validated(tmp_path: Path) -> None:
-    images, names = [b"a", b"b"], ("a", "b")
-    pairs, is_genuine = np.array([[0, 1]]), np.array([True])
-    assert len(Dataset("x", images, names, pairs=pairs, is_genuine=is_genuine)) == 2
-    for change, message in (
-        ({"names": ("a", "a")}, "unique"),
-        ({"subjects": np.array(["s"])}, "subjects"),
-        ({"pairs": np.array([[0, 2]])}, "item numbers"),
-        ({"pairs": np.array([0, 1])}, r"\(P, 2\)"),
-        ({"is_genuine": np.array([True, False])}, "is_genuine"),
-        ({"folds": np.array([0, 1])}, "folds"),
-        ({"pairs": None}, "needs subjects"),
-        ({"groups": np.array(["g"])}, "groups"),
-    ):
-        arguments = {"name": "x", "images": images, "names": names, "pairs": pairs, "is_genuine": is_genuine}
-        with pytest.raises(UsageError, match=message):
-            Dataset(**{**arguments, **change})
-    with pytest.raises(DataError, match="no image"):
-        Dataset("x", [], (), pairs=pairs, is_genuine=is_genuine)
-    lost = Dataset("x", [tmp_path / "lost.jpg", b"b"], names, pairs=pairs, is_genuine=is_genuine)
-    with pytest.raises(DataError, match=r"lost\.jpg"):
-        lost.read(0)
-
-
-def test_a_dataset_takes_text_paths_and_lists(tmp_path: Path) -> None:
-    put(tmp_path / "a.jpg", 1)
-    data = Dataset("x", [str(tmp_path / "a.jpg"), b"b"], ["a", "b"], pairs=[(0, 1)], is_genuine=[1])
-    assert data.read(0) == jpeg(1)
-    assert data.names == ("a", "b")
-    assert data.pairs.tolist() == [[0, 1]]
-    assert data.is_genuine.dtype == np.bool_
-    assert Dataset("x", [b"a", b"b"], ["a", "b"], subjects=[1, 2]).subjects.tolist() == ["1", "2"]
-    with pytest.raises(UsageError, match="True/False"):
-        Dataset("x", [b"a", b"b"], ["a", "b"], pairs=[(0, 1)], is_genuine=[7])
-    with pytest.raises(UsageError, match="pairs must be"):
-        Dataset("x", [b"a", b"b"], ["a", "b"], pairs=[(0, 1), (0,)], is_genuine=[1, 0])
-
-
-def test_a_data_set_from_one_line_of_text(tmp_path: Path) -> None:
-    for person in "ab":
-        put(tmp_path / "set=1:2" / person / "1.jpg")
-    assert open_dataset(f"folder={tmp_path}/set=1:2").name == "set=1:2"
-    assert open_dataset(f"folder:my own={tmp_path}/set=1:2").name == "my own"
-    for spec, message in (("set", "KIND=PATH"), ("=x", "KIND=PATH"), ("folder=", "KIND=PATH")):
-        with pytest.raises(UsageError, match=message):
-            open_dataset(spec)
-    with pytest.raises(UnknownName, match="Did you mean 'folder'"):
-        open_dataset(f"fodler={tmp_path}")
-
-
-def test_crops_come_as_they_are_or_aligned() -> None:
-    def png(size: tuple[int, int]) -> bytes:
-        pixels = np.random.default_rng(sum(size)).integers(0, 256, (*size, 3), dtype=np.uint8)
-        file = io.BytesIO()
-        Image.fromarray(pixels).save(file, "PNG")
-        return file.getvalue()
-
-    images = [png((112, 112)), png((130, 120))]
-    decoded = [np.asarray(Image.open(io.BytesIO(image))) for image in images]
-    subjects = np.array(["a", "b"])
-    data = Dataset("x", images, ("one", "two"), subjects=subjects)
-    crops = list(iter_crops(data, align=lambda image: image[:112, :112]))
-    np.testing.assert_array_equal(crops[0], decoded[0])
-    np.testing.assert_array_equal(crops[1], decoded[1][:112, :112])
-    stream = iter_crops(data)
-    next(stream)  # the first is a crop
-    with pytest.raises(DataError, match="image two is 120×130: expected 112×112"):
-        next(stream)
-    with pytest.raises(DataError, match="image two"):
-        list(iter_crops(Dataset("x", [images[0], b"no image"], ("one", "two"), subjects=subjects)))
-
-    # landmarks that lie on the template, shifted by (5, 9): alignment undoes the shift
-    template = np.array(
-        [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
-    )
-    landmarks = np.stack([template + np.array([5, 9])] * 2).astype(np.float32)
-    aligned = list(iter_crops(Dataset("x", images, ("one", "two"), subjects=subjects, landmarks=landmarks)))
-    inside = decoded[1][9 : 9 + 112, 5 : 5 + 112].astype(int)
-    assert np.abs(aligned[1][2:-2, 2:-2].astype(int) - inside[2:-2, 2:-2]).mean() < 3
-
-
-def test_registry(lfw: Path, tmp_path: Path) -> None:
-    assert all(name == info.name and info.needs and info.source for name, info in DATASETS.items())
-    assert {"lfw", "agedb-30", "cfp-fp", "calfw", "cplfw", "xqlfw", "adience", "ijb-c", "synfiqa"} <= set(
-        DATASETS
-    )
-    path = tmp_path / "any.bin"
-    path.write_bytes(pickle.dumps(([b"a", b"b"], [True])))
-    for name in ("lfw", "agedb-30", "cfp-fp", "calfw", "cplfw", "pairs"):
-        assert len(read_dataset(name, path).pairs) == 1
-    assert read_dataset("agedb-30", path).name == "agedb-30"
-    assert read_dataset("lfw", lfw).name == "lfw"
-    with pytest.raises(UnknownName, match="Did you mean 'lfw'"):
-        read_dataset("lwf", lfw)
