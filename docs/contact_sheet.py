@@ -1,4 +1,4 @@
-"""The picture of docs/video.md: a video of the two portraits in → its contact sheet out."""
+"""The pictures of docs/video.md: a video of the two portraits in → its contact sheet out."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.scenes import Scene, write_video
+from screens import DESK, PHONE, shoot
 
 from fiqa import Scorer
 from fiqa.video import best_shots
 from fiqa.video.album import Album
 
-PICTURE = Path(__file__).parent / "images" / "contact_sheet.png"
 SEED = 22  # of a scene in which two cross
 
 
@@ -23,7 +23,7 @@ def main() -> None:
         with Album(Path(folder) / "best", scorer.specs) as album:
             for person in best_shots(video, scorer):
                 album.add(person)
-        PICTURE.write_bytes((Path(folder) / "best" / "sheet.png").read_bytes())
+        shoot(Path(folder) / "best" / "sheet.html", "best", [(DESK, "light"), (PHONE, "dark")], most=1200)
 
 
 if __name__ == "__main__":

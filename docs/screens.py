@@ -29,7 +29,7 @@ def shoot(page: Path, name: str, screens: Sequence[tuple[int, str]], *, most: in
             view.goto(page.as_uri())
             view.evaluate("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
             view.wait_for_function("[...document.images].every(i => i.complete)")
-            height = min(most, view.evaluate("document.documentElement.scrollHeight"))
+            height = min(most, view.evaluate("Math.ceil(document.querySelector('main').offsetHeight)"))
             clip = {"x": 0, "y": 0, "width": width, "height": height}
             with Image.open(io.BytesIO(view.screenshot(full_page=True, clip=clip))) as shot:
                 shot.convert("RGB").save(IMAGES / f"{name}-{width}.webp", quality=60, method=6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import re
 
 import numpy as np
 import pytest
@@ -28,6 +29,9 @@ def test_two_who_cross_give_crops_a_table_a_sheet_embeddings_and_an_overlay(tmp_
         assert Image.open(out / row["crop"]).size == (112, 112)
     assert len(list((out / "crops").iterdir())) == len(rows)
     assert Image.open(out / "sheet.png").width > 112
+    page = (out / "sheet.html").read_text(encoding="utf-8")
+    assert sorted(re.findall(r'src="(crops/[^"]+)"', page)) == sorted(row["crop"] for row in rows)
+    assert all(f"<strong>{float(row['score']):.0f}</strong>" in page for row in rows)
     stored = np.load(out / "embeddings.npz")
     assert stored["names"].tolist() == ["1", "2"]
     np.testing.assert_allclose(np.linalg.norm(stored["embeddings"], axis=1), 1, rtol=1e-5)

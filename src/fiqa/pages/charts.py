@@ -181,9 +181,9 @@ def dot_chart(
     x_label: str,
     x_range: tuple[float, float],
 ) -> Html:
-    """One row a name, in it one dot a series; a dot beyond ``x_range`` stands at its end."""
+    """One row a name, in it one dot a series, the first highest; one beyond ``x_range`` stands at its end."""
     names = shortened(rows)
-    left = 14 + LETTER * max(map(len, names), default=0)
+    left = 19 + LETTER * max(map(len, names), default=0)
     frame = Frame(x_range=x_range, y_range=(0.0, float(len(rows))), height=56 + _ROW * len(rows), left=left)
     parts = list(frame.axes((x_label, ""), y_ticks=False))
     low, high = x_range
@@ -191,10 +191,11 @@ def dot_chart(
         parts.append(segment("mark", frame.x(0), frame.top, frame.x(0), frame.y_end))
     for place, name in enumerate(names):
         y = frame.y(len(rows) - place - 0.5)
-        parts += [segment("grid", left, y, frame.x_end, y), text("tick", left - 6, y + 4, "end", name)]
-        for one in series:
+        parts += [segment("grid", left, y, frame.x_end, y), text("tick", left - 11, y + 4, "end", name)]
+        for rank, one in enumerate(series):
             value = float(one.values[place])
             if not np.isnan(value):
                 x = frame.x(min(max(value, low), high))
-                parts.append(marker(one.style, x, y, f"{one.name}, {name}: {value:.2f}"))
+                aside = (rank - (len(series) - 1) / 2) * min(4.0, (_ROW - 8) / len(series))
+                parts.append(marker(one.style, x, y + aside, f"{one.name}, {name}: {value:.2f}"))
     return frame.drawn(key, title, description, parts)

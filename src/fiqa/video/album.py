@@ -11,21 +11,24 @@ from PIL import Image
 
 from ..errors import UsageError
 from ..pages import heatmap
+from ..pages.markup import Html
 from ..pipeline.rows import Column, Header, Row, columns, row
 from ..pipeline.sinks import CsvSink, JsonlSink
 from ..types import FloatArray
+from .gallery import card, clock, crop_name, gallery
 from .results import Best, Shot
 
 _SIDE = 168  # of a crop in the contact sheet, in pixels
 _MOST_ROWS = 100  # persons in it
-_OWN = ("best.csv", "best.jsonl", "sheet.png", "embeddings.npz", "overlay.mp4")
+_OWN = ("best.csv", "best.jsonl", "sheet.png", "sheet.html", "embeddings.npz", "overlay.mp4")
 
 
 class Album:
     """A folder that takes persons as they come; what is written stays, whatever comes after.
 
-    ``best.csv`` (or ``best.jsonl``) has a row a shot, ``crops/`` their aligned crops, ``sheet.png`` a row a
-    person, and, where embeddings are asked for, ``embeddings.npz`` the ``names`` and ``embeddings`` of all.
+    ``best.csv`` (or ``best.jsonl``) has a row a shot, ``crops/`` their aligned crops, ``sheet.html`` and
+    ``sheet.png`` a row a person, and, where embeddings are asked for, ``embeddings.npz`` the ``names`` and
+    ``embeddings`` of all.
 
     Args:
         folder: is made; it must not hold another run's files.
@@ -63,6 +66,7 @@ class Album:
         )
         self._embeddings: dict[str, FloatArray] | None = {} if embeddings else None
         self._rows: list[tuple[str, list[Image.Image]]] = []
+        self._cards: list[Html] = []
         self.n_persons = 0
 
     def __enter__(self) -> Album:
@@ -83,8 +87,10 @@ class Album:
             self._sink.write(_row(shot, self._columns))
         if self._embeddings is not None and best.embedding is not None:
             self._embeddings[f"{best.person}"] = best.embedding
+        if best.shots:
+            self._cards.append(card(best))
         if len(self._rows) < _MOST_ROWS and best.shots:
-            label = f"{best.person}: {_clock(best.first)} to {_clock(best.last)}"
+            label = f"{best.person}: {clock(best.first)} to {clock(best.last)}"
             self._rows.append((label, [_picture(shot) for shot in best.shots]))
 
     def close(self) -> None:
@@ -99,11 +105,7 @@ class Album:
         if self._rows:
             sheet = heatmap.sheet([pictures for _, pictures in self._rows], labels=[t for t, _ in self._rows])
             sheet.save(self.folder / "sheet.png")
-
-
-def crop_name(shot: Shot) -> str:
-    """The file name of a shot's crop."""
-    return f"person-{shot.person:04d}-{shot.rank}.png"
+            (self.folder / "sheet.html").write_text(gallery(self._cards), encoding="utf-8")
 
 
 _BEFORE = (
@@ -133,10 +135,4 @@ def _row(shot: Shot, of_quality: Sequence[Column]) -> Row:
 def _picture(shot: Shot) -> Image.Image:
     crop = Image.fromarray(shot.quality.crop) if shot.quality.crop is not None else Image.new("RGB", (1, 1))
     score = "" if shot.quality.score is None else f"   {shot.quality.score:.0f}"
-    return heatmap.captioned(crop.resize((_SIDE, _SIDE), Image.Resampling.BICUBIC), _clock(shot.time) + score)
-
-
-def _clock(seconds: float) -> str:
-    """Minutes, seconds and tenths, as a player shows them."""
-    minutes, rest = divmod(round(seconds, 1), 60)
-    return f"{int(minutes)}:{rest:04.1f}"
+    return heatmap.captioned(crop.resize((_SIDE, _SIDE), Image.Resampling.BICUBIC), clock(shot.time) + score)

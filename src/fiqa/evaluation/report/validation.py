@@ -142,10 +142,12 @@ def _overview(validations: Mapping[str, Validation], shown: Sequence[str]) -> It
         "The numbers are in the table below.",
         kinds,
         series,
-        "mean rank correlation with the severity: −1 = falls at every step",
+        "mean rank correlation with the severity",
         (-1.0, max(0.25, *(value for one in series for value in one.values))),
     )
-    yield chart_grid([("The further left, the better the score follows the damage", chart)], large=True)
+    yield chart_grid(
+        [("The further left, the better the score follows: −1 = it falls at every step", chart)], large=True
+    )
 
 
 def _correlations(validations: Mapping[str, Validation], proposed: Sequence[str]) -> Html:
