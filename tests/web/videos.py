@@ -1,4 +1,4 @@
-"""Videos that a camera might give, made of a portrait that ships: MJPEG, which Chromium's fake camera plays."""
+"""Videos that a camera might give, of a portrait that ships: MJPEG, which Chromium plays as a camera."""
 
 from __future__ import annotations
 
