@@ -204,7 +204,7 @@ def test_a_slide_has_a_row_a_face_and_the_crop_beside_its_maps(qualities, tmp_pa
     np.testing.assert_array_equal(face, np.asarray(wanted))
     sizes = []
     for n_faces in (2, MOST, MOST + 1):
-        some = [qualities[0]] * n_faces
+        some = [replace(qualities[0], maps={MAPPED[0]: qualities[0].maps[MAPPED[0]]})] * n_faces
         with Image.open(write_slide(some, tmp_path / "many.png", contrast="page")) as picture:
             sizes.append(picture.size)
     assert sizes[0][1] < sizes[1][1] == sizes[2][1]
