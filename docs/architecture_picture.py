@@ -15,7 +15,7 @@ import grimp
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = Path(__file__).parent / "images" / "architecture.svg"
-GROUND = ("specs", "registry", "types", "errors", "lazy")
+GROUND = ("specs", "registry", "cache", "types", "errors", "lazy")
 
 # Narrow enough for a telephone, where 360 units are 360 pixels; a line holds three rooms.
 WIDTH, HIGH, GAP = 360, 36, 18

@@ -5,6 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import os
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +24,14 @@ GOLDEN_HEADS = 4  # of every reference network
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(MAX_SKIPS, type=int, help="fail if more tests than this are skipped")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One cache for all processes of a run, empty at first: what one has exported, no other exports again."""
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.mkdtemp(prefix="fiqa-test-cache-")
+        os.environ["FIQA_CACHE"] = folder
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -126,9 +137,10 @@ def graph_of() -> Callable[..., bytes]:
     def graph(key: str, vit: Any, wanted: Any = None) -> bytes:
         if key not in made:
             pytest.importorskip("onnxscript", reason="exporting needs the export extra")
-            from fiqa.graph import export_graph
+            from fiqa.graph.exporter import full_request
+            from fiqa.graph.storage import stored_export
 
-            made[key] = export_graph(vit, wanted)
+            made[key] = stored_export(vit, full_request(vit) if wanted is None else wanted)
         return made[key]
 
     return graph

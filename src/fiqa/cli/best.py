@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @scorer_options(
     "method", "model", "reasons", "engine", "precision",
-    "threads", "rotate", "min_face", "max_side", "profile",
+    "threads", "rotate", "min_face", "max_side", "profile", "no_cache",
 )  # fmt: skip
 def best(
     source: Annotated[

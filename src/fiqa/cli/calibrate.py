@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..types import ModelCard
 
 
-@scorer_options("method", "model", "engine", "threads", "heads")
+@scorer_options("method", "model", "engine", "threads", "heads", "no_cache")
 def calibrate(
     output: Annotated[Path, typer.Option("--output", "-o", help="The profile to write, .json.")],
     dataset: judging.AnyDataset = None,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..evaluation import Evaluation, Measure
 
 
-@scorer_options("method", "model", "engine", "threads", "heads")
+@scorer_options("method", "model", "engine", "threads", "heads", "no_cache")
 def evaluate(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for results and report.html.")],
     dataset: judging.Datasets = None,

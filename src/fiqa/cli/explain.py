@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @scorer_options(
-    "method", "model", "align", "all_faces", "engine", "threads", "heads", "landmarks", "detector"
+    "method", "model", "align", "all_faces", "engine", "threads", "heads", "landmarks", "detector", "no_cache"
 )
 def explain(
     images: Images,

@@ -16,6 +16,7 @@ from .. import __version__
 from ..errors import FiqaError
 from . import (
     best,
+    cache,
     calibrate,
     datasets,
     evaluate,
@@ -46,6 +47,7 @@ COMMANDS = (
     models.models,
     models.export,
     models.bench,
+    cache.cache,
     evaluate.evaluate,
     calibrate.calibrate,
     validate.validate,

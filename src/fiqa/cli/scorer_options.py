@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .. import cache
 from ..errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,6 +62,9 @@ MaxFileSize = Annotated[
 Tolerant = Annotated[
     bool, typer.Option("--tolerant", help="Score truncated JPEGs too; the reason says what is missing.")
 ]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Make graphs anew and keep none. See 'fiqa cache'.")
+]
 
 Given = dict[str, Any]
 """Name of an option of :data:`OPTIONS` → what the user gave, or its default."""
@@ -85,6 +90,7 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     "timeout": (Timeout, 30.0),
     "max_file_size": (MaxFileSize, 200),
     "tolerant": (Tolerant, False),
+    "no_cache": (NoCache, False),
 }
 """Name → (typer's annotation, default), in the order of every help."""
 
@@ -131,6 +137,8 @@ def make_scorer(given: Given, *, max_pixels: int | None = None, **more: Any) -> 
     from ..images import MAX_PIXELS, Limits
     from ..scorer import Scorer
 
+    if given.get("no_cache"):
+        os.environ[cache.VARIABLE] = cache.OFF
     said = {name: default for name, (_, default) in OPTIONS.items()} | given
     limits = Limits(
         timeout=said["timeout"],

@@ -37,7 +37,7 @@ _SHOWN = 5  # of what a dry run would do, and of what went wrong
 
 @scorer_options(
     "method", "model", "align", "all_faces", "engine", "threads",
-    "heads", "landmarks", "detector", "rotate", "profile",
+    "heads", "landmarks", "detector", "rotate", "profile", "no_cache",
 )  # fmt: skip
 def gate(
     images: Images,

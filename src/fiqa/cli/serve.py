@@ -14,7 +14,7 @@ from .scorer_options import Given, make_scorer, scorer_options
 
 @scorer_options(
     "method", "model", "align", "budget", "engine", "precision", "threads",
-    "heads", "detector", "rotate", "min_face", "max_side", "profile", "tolerant",
+    "heads", "detector", "rotate", "min_face", "max_side", "profile", "tolerant", "no_cache",
 )  # fmt: skip
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..types import ImageArray
 
 
-@scorer_options("method", "model", "align", "engine", "threads", "heads")
+@scorer_options("method", "model", "align", "engine", "threads", "heads", "no_cache")
 def validate(
     images: Images,
     output: Annotated[

@@ -23,9 +23,9 @@ class OnnxRuntimeEngine(GraphEngine):
         import onnxruntime
 
         if self.precision == "int8":
-            from ..graph.quantizer import onnx_int8
+            from ..graph.storage import stored_onnx_int8
 
-            graph = onnx_int8(graph)
+            graph = stored_onnx_int8(graph)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.log_severity_level = 3

@@ -24,11 +24,12 @@ class OpenVINOEngine(GraphEngine):
     def _compile(self, graph: bytes, fetched: tuple[str, ...]) -> Compiled:
         openvino = require("openvino", "openvino", "engine 'openvino'")
         core = openvino.Core()
-        model = core.read_model(graph)
         if self.precision == "int8":
-            from ..graph.quantizer import openvino_int8
+            from ..graph.storage import stored_openvino_int8
 
-            model = openvino_int8(model)
+            model = stored_openvino_int8(core, graph)
+        else:
+            model = core.read_model(graph)
         compiled = core.compile_model(
             model,
             "CPU",

@@ -75,9 +75,9 @@ class Model:
     def _as_graph(self, wanted: Sequence[str]) -> bytes:
         if self.graph is not None:
             return self.graph
-        from ..graph import export_graph
+        from ..graph.storage import stored_export
 
-        return export_graph(self._as_network("export"), wanted)
+        return stored_export(self._as_network("export"), wanted)
 
     def _as_network(self, reader: str) -> ViT:
         if self.network is None:
