@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.pipeline.tables import COLUMNS, CSV_NAMES, NAMES, ROWS, SPECS
+from tests.pipeline.tables import COLUMNS, CSV_NAMES, NAMES, ROWS
 
 from fiqa.errors import DataError
 from fiqa.pipeline.journal import Journal
@@ -28,7 +28,7 @@ def test_a_table_damaged_in_its_middle_is_refused_as_it_is(suffix, content, tmp_
     path = tmp_path / f"table{suffix}"
     path.write_bytes(content := content.replace(b"HEADER", header))
     with pytest.raises(DataError, match="damaged and can't be resumed"):
-        Output(path, SPECS, {}, resume=True)
+        Output(path, COLUMNS, {}, resume=True)
     assert path.read_bytes() == content
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
@@ -36,7 +36,7 @@ def test_a_table_damaged_in_its_middle_is_refused_as_it_is(suffix, content, tmp_
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
 def test_contents_count_what_is_there(suffix, tmp_path):
     path = tmp_path / f"table{suffix}"
-    with Output(path, SPECS, {}) as output:
+    with Output(path, COLUMNS, {}) as output:
         for values in ROWS:
             output.write(values)
     whole = path.read_bytes()

@@ -16,7 +16,7 @@ from tests.pipeline.tables import COLUMNS, N_BAD, NAMES, ROWS, SPECS, needs_parq
 from fiqa.errors import DataError, MissingExtra, UnknownName, UsageError
 from fiqa.pipeline import Output
 from fiqa.pipeline.output import FORMATS
-from fiqa.pipeline.rows import row
+from fiqa.pipeline.rows import columns, row
 from fiqa.pipeline.sinks import unescaped
 from fiqa.types import Quality
 
@@ -24,7 +24,7 @@ FACTS = {"decides": {"model": "net", "methods": {"attn": "attn:block=3"}}, "cont
 
 
 def write(path: Path, rows: Any, **settings: Any) -> Output:
-    with Output(path, SPECS, FACTS, **settings) as output:
+    with Output(path, COLUMNS, FACTS, **settings) as output:
         for values in rows:
             if values["path"] not in output.done:
                 output.write(values)
@@ -55,7 +55,7 @@ def test_what_is_written_is_read_again(suffix, tmp_path):
 
 
 def test_each_row_is_handed_over_at_once(tmp_path):
-    with Output(tmp_path / "table.csv", SPECS, FACTS) as output:
+    with Output(tmp_path / "table.csv", COLUMNS, FACTS) as output:
         for number, values in enumerate(ROWS, start=1):
             output.write(values)
             assert len(read(output.path)) == number
@@ -74,12 +74,12 @@ def test_a_file_cut_at_any_byte_is_completed_to_the_same_bytes(suffix, several_r
     if several_rows:  # three faces of each photo
         rows = [{**values, "face": face} for values in ROWS for face in range(3)]
     whole, cut = folder / f"whole{suffix}", folder / f"cut{suffix}"
-    with Output(whole, SPECS, FACTS, several_rows=several_rows) as output:
+    with Output(whole, COLUMNS, FACTS, several_rows=several_rows) as output:
         for values in rows:
             output.write(values)
     data = whole.read_bytes()
     cut.write_bytes(data[: round(share * len(data))])
-    with Output(cut, SPECS, FACTS, resume=True, several_rows=several_rows) as output:
+    with Output(cut, COLUMNS, FACTS, resume=True, several_rows=several_rows) as output:
         before = len(output.done)
         for values in rows:
             if values["path"] not in output.done:
@@ -93,7 +93,7 @@ def test_a_file_cut_at_any_byte_is_completed_to_the_same_bytes(suffix, several_r
 def test_an_interrupted_parquet_is_completed(done, tmp_path):
     needs_parquet(".parquet")
     path = tmp_path / "table.parquet"
-    with pytest.raises(KeyboardInterrupt), Output(path, SPECS, FACTS) as output:  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), Output(path, COLUMNS, FACTS) as output:  # noqa: PT012
         for values in ROWS[:done]:
             output.write(values)
         raise KeyboardInterrupt
@@ -147,7 +147,7 @@ def test_of_a_photo_with_one_failed_face_every_face_is_done_again(tmp_path):
     path = tmp_path / "table.jsonl"
     rows = [ROWS[0], ROWS[0] | {"face": 1}, failed(NAMES[0]) | {"face": 2}, ROWS[1], ROWS[2]]
     write(path, rows, several_rows=True)
-    with Output(path, SPECS, FACTS, resume=True, several_rows=True) as output:
+    with Output(path, COLUMNS, FACTS, resume=True, several_rows=True) as output:
         assert output.done == {NAMES[1]}
         assert len(read(path)) == 1
 
@@ -202,14 +202,14 @@ def test_other_columns_or_settings_are_refused_and_nothing_is_lost(suffix, tmp_p
     before = path.read_bytes()
     other = {"decides": {**FACTS["decides"], "model": "another"}}
     with pytest.raises(UsageError, match="written with model 'net', not 'another'"):
-        Output(path, SPECS, other, resume=True)
+        Output(path, COLUMNS, other, resume=True)
     with pytest.raises(UsageError, match=r"has columns .*resume with the same methods"):
-        Output(path, SPECS[:1], FACTS, resume=True)
+        Output(path, columns(SPECS[:1]), FACTS, resume=True)
     with pytest.raises(UsageError, match=r"has columns .*resume with the same methods and options"):
-        Output(path, SPECS, FACTS, resume=True, crops=True)
+        Output(path, columns(SPECS, crops=True), FACTS, resume=True)
     assert path.read_bytes() == before
     assert json.loads(Path(f"{path}.run.json").read_text()) == FACTS
-    with Output(path, SPECS, {**FACTS, "context": {"python": "4"}}, resume=True) as output:  # no matter
+    with Output(path, COLUMNS, {**FACTS, "context": {"python": "4"}}, resume=True) as output:  # no matter
         assert len(output.done) == len(NAMES)
 
 
@@ -224,7 +224,7 @@ def test_a_table_of_the_first_version_is_named(suffix, content, tmp_path):
     path = tmp_path / f"table{suffix}"
     path.write_text(content)
     with pytest.raises(UsageError, match="written by an older version of fiqa"):
-        Output(path, SPECS, FACTS, resume=True)
+        Output(path, COLUMNS, FACTS, resume=True)
     assert path.read_text() == content
 
 
@@ -233,7 +233,7 @@ def test_damaged_facts_are_a_data_error(content, tmp_path):
     write(tmp_path / "table.csv", ROWS)
     (tmp_path / "table.csv.run.json").write_text(content)
     with pytest.raises(DataError, match=r"run\.json' is damaged"):
-        Output(tmp_path / "table.csv", SPECS, FACTS, resume=True)
+        Output(tmp_path / "table.csv", COLUMNS, FACTS, resume=True)
 
 
 def test_facts_are_never_half_written(tmp_path, monkeypatch):
@@ -245,7 +245,7 @@ def test_facts_are_never_half_written(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "write_text", full_disk)
     with pytest.raises(OSError, match="No space left"):
-        Output(path, SPECS, FACTS | {"context": {}}, resume=True)
+        Output(path, COLUMNS, FACTS | {"context": {}}, resume=True)
     assert json.loads(Path(f"{path}.run.json").read_bytes()) == FACTS
 
 
@@ -254,27 +254,27 @@ def test_facts_are_never_half_written(tmp_path, monkeypatch):
 
 def test_outputs_that_can_t_be(tmp_path, monkeypatch):
     with pytest.raises(UnknownName, match=r"\.csv, \.jsonl, \.parquet"):
-        Output(tmp_path / "table.txt", SPECS, FACTS)
+        Output(tmp_path / "table.txt", COLUMNS, FACTS)
     with pytest.raises(UsageError, match="a folder that does not exist"):
-        Output(tmp_path / "no" / "table.csv", SPECS, FACTS)
+        Output(tmp_path / "no" / "table.csv", COLUMNS, FACTS)
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(UsageError, match="is a folder"):
-        Output(tmp_path / "folder.csv", SPECS, FACTS)
+        Output(tmp_path / "folder.csv", COLUMNS, FACTS)
     os.symlink("loop.csv", tmp_path / "loop.csv")
     with pytest.raises(UsageError, match="can't be used: Too many levels of symbolic links"):
-        Output(tmp_path / "loop.csv", SPECS, FACTS)
+        Output(tmp_path / "loop.csv", COLUMNS, FACTS)
     with pytest.raises(UsageError, match="can't be used: File name too long"):
-        Output(tmp_path / f"{'x' * 300}.csv", SPECS, FACTS)
+        Output(tmp_path / f"{'x' * 300}.csv", COLUMNS, FACTS)
     os.mkfifo(tmp_path / "pipe.csv")
     os.symlink("/dev/null", tmp_path / "device.csv")
     for name in ("pipe.csv", "device.csv"):
         for resume in (False, True):
             with pytest.raises(UsageError, match="is a pipe or a device"):
-                Output(tmp_path / name, SPECS, FACTS, resume=resume)
+                Output(tmp_path / name, COLUMNS, FACTS, resume=resume)
     before = set(os.listdir(tmp_path))
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtra, match=r"fiqa\[parquet\]"):
-        Output(tmp_path / "table.parquet", SPECS, FACTS)
+        Output(tmp_path / "table.parquet", COLUMNS, FACTS)
     assert set(os.listdir(tmp_path)) == before == {"folder.csv", "loop.csv", "pipe.csv", "device.csv"}
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import pytest
 from tests.pipeline.sorted_files import write_table
-from tests.pipeline.tables import NAMES, ROWS, SPECS, needs_parquet
+from tests.pipeline.tables import COLUMNS, NAMES, ROWS, SPECS, needs_parquet
 
 from fiqa.calibration import Calibration
 from fiqa.errors import DataError, UnknownName, UsageError
@@ -17,7 +17,7 @@ FACTS = {"decides": {"methods": {spec: spec for spec in SPECS}, "scored_by": SPE
 
 
 def _written(path, rows=ROWS, facts=FACTS):
-    with Output(path, SPECS, facts) as output:
+    with Output(path, COLUMNS, facts) as output:
         for values in rows:
             output.write(dict(values))
     return ResultTable(path)

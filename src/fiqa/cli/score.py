@@ -91,7 +91,7 @@ def _write(output: Path, scorer: Scorer, found: Manifest, **settings: Any) -> in
 
 def _print(scorer: Scorer, found: Manifest, *, batch_size: int, all_faces: bool, gate: Gate | None) -> int:
     from ..pipeline.feed import Feed
-    from ..pipeline.run import open_all
+    from ..pipeline.station import open_all
 
     open_all(scorer, found, batch_size)
     feed = Feed.of(scorer, found.items())

@@ -55,7 +55,7 @@ def gate(
     """
     from ..pipeline import gate_of, manifest_of
     from ..pipeline.feed import Feed
-    from ..pipeline.run import open_all
+    from ..pipeline.station import open_all
 
     if process.stdout_is_closed():
         raise UsageError("standard output is closed: open it, or read the exit code with > /dev/null")

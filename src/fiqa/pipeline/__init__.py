@@ -7,21 +7,28 @@ from typing import TYPE_CHECKING
 from .. import lazy
 
 if TYPE_CHECKING:
+    from .bulk import score_dataset
     from .output import Output
-    from .run import Run, gate_of, manifest_of, score_to
+    from .reports import Run
+    from .run import score_to
     from .selection import Sorting, rank, sort_files, undo_sort
-    from .sources import expand
+    from .shards import Share
+    from .sources import expand, manifest_of
+    from .station import Settings, gate_of
     from .tables import ResultTable
 
 __all__ = [
     "Output",
     "ResultTable",
     "Run",
+    "Settings",
+    "Share",
     "Sorting",
     "expand",
     "gate_of",
     "manifest_of",
     "rank",
+    "score_dataset",
     "score_to",
     "sort_files",
     "undo_sort",
@@ -30,10 +37,14 @@ __all__ = [
 __getattr__, __dir__, _ = lazy.attach(
     __name__,
     {
+        "bulk": ["score_dataset"],
         "output": ["Output"],
-        "run": ["Run", "gate_of", "manifest_of", "score_to"],
+        "reports": ["Run"],
+        "run": ["score_to"],
         "selection": ["Sorting", "rank", "sort_files", "undo_sort"],
-        "sources": ["expand"],
+        "shards": ["Share"],
+        "sources": ["expand", "manifest_of"],
+        "station": ["Settings", "gate_of"],
         "tables": ["ResultTable"],
     },
 )

@@ -11,11 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ..calibration import Gate
 from ..errors import DataError, UsageError, require, unknown
 from .journal import AGAIN, Contents, Journal, check_columns
 from .lock import WriterLock
-from .rows import Header, Row, check_carried, columns
+from .rows import Header, Row
 from .sinks import CsvSink, JsonlSink, parquet_names, read_parquet, write_parquet
 
 FORMATS: dict[str, Callable[..., CsvSink | JsonlSink]] = {
@@ -26,7 +25,7 @@ FORMATS: dict[str, Callable[..., CsvSink | JsonlSink]] = {
 
 
 class Output:
-    """A result file that can be continued: ``with Output(path, specs, facts, resume=True) as output: …``.
+    """A result file that can be continued: ``with Output(path, columns, facts, resume=True) as output: …``.
 
     Beside it lies ``PATH.run.json`` with what decided the numbers (model, methods, alignment, versions), and
     while it is written a lock, ``.NAME.lock``. For Parquet, which can't be appended to, rows are kept in
@@ -34,12 +33,8 @@ class Output:
 
     Args:
         path: ends in .csv, .jsonl or .parquet.
-        specs: the method columns.
+        columns: what the rows have.
         facts: what decided the numbers, JSON values; a resumed run must have the same under ``decides``.
-        crops: whether there is a column with the names of saved crops.
-        reasons: whether there are columns of what may be wrong with a face.
-        gate: what decides the column ``accepted``; without one there is none.
-        carried: columns of the lists that named the images, last.
         resume: go on with an existing file; without it, an existing file is kept as ``PATH.bak``
             (``PATH.bak2`` and so on where there is one already). Rows of status ``failed`` are taken out, so
             that they are tried again; those of ``unreadable`` too where truncated JPEGs are read now and were
@@ -48,7 +43,6 @@ class Output:
             interrupted run may be incomplete and is done again.
 
     Attributes:
-        columns: what the rows must have, beside the ``carried`` ones.
         done: paths that need no further work.
         n_failed: rows so far whose status is not ok.
         remarks: what was done to files that were there, a sentence each.
@@ -62,22 +56,16 @@ class Output:
     def __init__(
         self,
         path: str | os.PathLike[str],
-        specs: Sequence[str],
+        columns: Sequence[Header],
         facts: dict[str, Any],
         *,
-        crops: bool = False,
-        reasons: bool = False,
-        gate: Gate | None = None,
-        carried: Sequence[Header] = (),
         resume: bool = False,
         several_rows: bool = False,
     ) -> None:
         self.path = Path(path)
         suffix = self.path.suffix.lower()
         check_place(self.path)
-        self.columns = columns(specs, crops=crops, reasons=reasons, gate=gate)
-        check_carried(self.columns, carried)
-        self._headers: tuple[Header, ...] = (*self.columns, *carried)
+        self._columns = columns
         self._parquet = suffix == ".parquet"
         self._journal = Path(f"{self.path}.part.jsonl") if self._parquet else self.path
         self._facts_path = Path(f"{self.path}.run.json")
@@ -85,7 +73,7 @@ class Output:
         self.n_failed = 0
         self.remarks: list[str] = []
         sink = FORMATS[suffix]
-        self._names = [column.name for column in self._headers if column.in_csv or sink is JsonlSink]
+        self._names = [column.name for column in self._columns if column.in_csv or sink is JsonlSink]
         self._lock = WriterLock(self.path)
         try:
             kept = self._resumed(facts, several_rows) if resume else self._begun()
@@ -93,7 +81,7 @@ class Output:
             self._file = open(  # noqa: SIM115
                 self._journal, "a" if kept else "w", encoding="utf-8", errors="surrogateescape", newline=""
             )
-            self._sink = sink(self._file, self._headers, write_header=not kept)
+            self._sink = sink(self._file, self._columns, write_header=not kept)
         except BaseException:
             self._lock.release()
             raise
@@ -113,7 +101,7 @@ class Output:
             self._file.close()
             if kind is None and self._parquet:
                 with open(self._journal, encoding="utf-8") as lines:
-                    write_parquet(self.path, map(json.loads, lines), self._headers)
+                    write_parquet(self.path, map(json.loads, lines), self._columns)
                 self._journal.unlink()
         finally:
             self._lock.release()
@@ -166,7 +154,7 @@ class Output:
         check_columns(parquet_names(self.path), self._names, str(self.path))
         temporary = Path(f"{self.path}.part")  # a kill must not leave half a journal beside the whole table
         with open(temporary, "w", encoding="utf-8", newline="") as file:
-            sink = JsonlSink(file, self._headers)
+            sink = JsonlSink(file, self._columns)
             for values in read_parquet(self.path):
                 sink.write(values)
         temporary.replace(self._journal)

@@ -8,13 +8,15 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from .rows import Header, Row
 
 _RUNS = re.compile(r"'*[=+\-@\t\r]")  # how text begins that a spreadsheet takes for a formula
-_BATCH = 65536  # rows of Parquet that are held at a time
+_BATCH = 8192  # rows of Parquet that are held at a time, as Python objects of 3 kB each
+_NOTES = "fiqa"
 
 
 def escaped(text: str) -> str:
@@ -75,20 +77,69 @@ class JsonlSink:
         self._file.flush()
 
 
-def write_parquet(path: Path, rows: Iterable[Row], columns: Sequence[Header]) -> None:
-    """Write a whole Parquet file, in one step: a kill leaves the file of before."""
-    import pyarrow as pa
+class ParquetSink:
+    """Parquet with a schema of the columns; nothing of it can be read before it is closed.
+
+    Args:
+        file: opened for writing; stays open.
+        columns: of the rows.
+    """
+
+    def __init__(self, file: BinaryIO, columns: Sequence[Header]) -> None:
+        import pyarrow.parquet as pq
+
+        self._schema = _schema(columns)
+        self._texts = [column.name for column in columns if column.kind == "text"]
+        self._writer = pq.ParquetWriter(file, self._schema)
+        self._rows: list[Row] = []
+
+    def write(self, values: Row) -> None:
+        """Append one row; it is written with a batch of others."""
+        self._rows.append(values | {name: _to_utf8(values[name]) for name in self._texts})
+        if len(self._rows) == _BATCH:
+            self._flush()
+
+    def close(self, **notes: int) -> None:
+        """Write what is left, and ``notes`` beside the schema, as :func:`parquet_notes` reads them."""
+        if self._rows:
+            self._flush()
+        if notes:
+            self._writer.add_key_value_metadata({_NOTES: json.dumps(notes)})
+        self._writer.close()
+
+    def abandon(self) -> None:
+        """Let go of a file that can't be written."""
+        with suppress(Exception):  # it would try to finish the file once more, when it is collected
+            self._writer.close()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        self._writer.write_table(pa.Table.from_pylist(self._rows, schema=self._schema))
+        self._rows.clear()
+
+
+def parquet_notes(path: Path) -> dict[str, int]:
+    """What :meth:`ParquetSink.close` noted; empty if it is the file of somebody else."""
     import pyarrow.parquet as pq
 
-    schema, texts = _schema(columns), [column.name for column in columns if column.kind == "text"]
+    text = (pq.read_schema(path).metadata or {}).get(_NOTES.encode(), b"{}")
+    found: dict[str, int] = json.loads(text)
+    return found
+
+
+def write_parquet(path: Path, rows: Iterable[Row], columns: Sequence[Header]) -> None:
+    """Write a whole Parquet file, in one step: a kill leaves the file of before."""
     temporary = Path(f"{path}.part")
-    with pq.ParquetWriter(temporary, schema) as writer:
-        source = iter(rows)
-        while chunk := [values for _, values in zip(range(_BATCH), source, strict=False)]:
-            for values in chunk:
-                for name in texts:
-                    values[name] = _to_utf8(values[name])
-            writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
+    with open(temporary, "wb") as file:
+        sink = ParquetSink(file, columns)
+        try:
+            for values in rows:
+                sink.write(values)
+            sink.close()
+        except BaseException:
+            sink.abandon()
+            raise
     temporary.replace(path)
 
 

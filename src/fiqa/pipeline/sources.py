@@ -14,6 +14,7 @@ from ..images.remote import is_remote
 from . import remote
 from .items import Item, path_of
 from .lists import PATH, ListSource, NoSuchColumn, is_list, merged, opened
+from .manifest import SHARD_SIZE, Manifest
 from .tars import is_tar
 
 
@@ -29,6 +30,28 @@ def expand(inputs: Iterable[str | os.PathLike[str]]) -> list[str]:
         DataError: a list can't be read.
     """
     return Images(dict.fromkeys(map(path_of, Inputs(inputs))))
+
+
+def manifest_of(
+    inputs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    path_column: str = PATH,
+    shard_size: int = SHARD_SIZE,
+) -> Manifest:
+    """All there is to score, each path once.
+
+    Args:
+        inputs: what :class:`Inputs` takes.
+        path_column: of a list with columns, the one that names the images.
+        shard_size: images in a shard.
+
+    Raises:
+        FiqaError: there is nothing, or a list can't be read.
+    """
+    if isinstance(inputs, Images):
+        return Manifest.made(inputs, shard_size=shard_size)
+    found = Inputs([inputs] if isinstance(inputs, str | os.PathLike) else inputs, path_column=path_column)
+    return Manifest.made(found, found.columns, shard_size=shard_size)
 
 
 class Inputs:
