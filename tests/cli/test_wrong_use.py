@@ -31,6 +31,23 @@ from tests.cli.runs import ONE, fiqa, message
         (["{crop}", "-o", "no/such/table.csv"], "a folder that does not exist"),
         (["{crop}", "-o", "{crop}/table.csv"], "a folder that does not exist"),
         (["{crop}", "-o", "loop.csv"], "can't be used: Too many levels of symbolic links"),
+        (["{crop}", "-o", "no/out/"], "a folder that does not exist"),
+        (
+            ["{crop}", "-o", "out/", "--shard", "2/2"],
+            "a share must be K/N with K from 0 to N - 1",
+        ),
+        (["{crop}", "-o", "out/", "--shard", "x"], "a share must be K/N, such as 3/64, but got 'x'"),
+        (["{crop}", "-o", "table.csv", "--workers", "2"], "--workers needs a folder of parts as --output"),
+        (["{crop}", "-o", "table.csv", "--ray"], "--ray needs a folder of parts as --output"),
+        (
+            ["{crop}", "-o", "out/", "--ray", "{crop}"],
+            "--ray must be local, auto or the address",
+        ),
+        (["{crop}", "-o", "out/", "--ray-resources", "GPU=1"], "--ray-resources needs --ray"),
+        (
+            ["{crop}", "-o", "out/", "--ray", "--ray-resources", "GPU=x"],
+            "GPU of --ray-resources must",
+        ),
         (["{crop}", "-o", "table.csv", "--save-crops", "{crop}"], "is no folder: name another"),
     ],
 )

@@ -21,6 +21,7 @@ from . import (
     datasets,
     evaluate,
     explain,
+    many,
     models,
     page,
     process,
@@ -71,6 +72,9 @@ class _Commands(TyperGroup):
     def make_context(self, *args: Any, **settings: Any) -> Any:
         with _one_sentence():  # --help is printed here
             return super().make_context(*args, **settings)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, many.with_address(args))
 
     def invoke(self, ctx: Any) -> Any:
         with _one_sentence():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 from ..errors import UsageError
 from . import process
 from .common import SOME_NOT_SCORED, Images, announce, say
+from .many import Many
 from .progress import Watch
 from .scorer_options import OPTIONS, Given, make_scorer, scorer_options
 from .tables import print_table
@@ -30,7 +32,10 @@ def score(
     images: Images,
     *,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write to .csv, .jsonl or .parquet.")
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="PATH", help="Write to .csv, .jsonl, .parquet, or a folder of parts."
+        ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished --output.")] = False,
     save_crops: Annotated[
@@ -43,6 +48,22 @@ def score(
         str | None,
         typer.Option(metavar="RULE", help="60, fnmr=1% or discard=10%: adds the column 'accepted'."),
     ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that fill a folder of parts.")] = 1,
+    shard: Annotated[
+        str | None, typer.Option(metavar="K/N", help="Only every N-th part from K, for batch systems.")
+    ] = None,
+    shard_size: Annotated[
+        int, typer.Option(min=1, metavar="IMAGES", help="Images in a part; a tar is a part of its own.")
+    ] = 50_000,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Fill a folder of parts on Ray: local, auto or ray://HOST:PORT."
+        ),
+    ] = None,
+    ray_resources: Annotated[
+        str | None, typer.Option(metavar="CPU=N,…", help="What a process on Ray needs.", show_default="CPU=1")
+    ] = None,
     given: Given,
 ) -> None:
     """Score face images: a table on a terminal, CSV into a pipe, or a file with -o.
@@ -53,17 +74,21 @@ def score(
 
     if output is None:
         _check_stdout(resume, save_crops)
-    found = manifest_of(images, path_column=path_column)
-    scorer = make_scorer(given)
+    many = Many.read(output, workers=workers, shard=shard, ray=ray, ray_resources=ray_resources)
+    found = manifest_of(images, path_column=path_column, shard_size=shard_size)
+    make = partial(make_scorer, given | {"threads": many.threads(given["threads"])})
+    scorer = make()
     announce(scorer, given["budget"])
     rule = gate_of(scorer, gate) if gate is not None else None
     settings: dict[str, Any] = {"gate": rule, **{name: given[name] for name in ("batch_size", "all_faces")}}
     if output is None:
         n_not_ok = _print(scorer, found, **settings)
     else:
-        decides = {"landmarks": _digest(given["landmarks"])}
-        settings |= {"resume": resume, "save_crops": save_crops, "decides": decides}
-        n_not_ok = _write(output, scorer, found, **settings)
+        settings |= {"save_crops": save_crops, "decides": {"landmarks": _digest(given["landmarks"])}}
+        if many.folder is None:
+            n_not_ok = _write(Path(output), scorer, found, resume=resume, **settings)
+        else:
+            n_not_ok = _fill(many, scorer, make, found, **settings)
     if n_not_ok:
         raise typer.Exit(SOME_NOT_SCORED)
 
@@ -87,6 +112,25 @@ def _write(output: Path, scorer: Scorer, found: Manifest, **settings: Any) -> in
 
     with process.advice("finished rows are kept, go on with --resume"), Watch() as watch:
         return score_to(output, scorer, found, progress=watch, remark=say, **settings).n_not_ok
+
+
+def _fill(many: Many, scorer: Scorer, make: Callable[[], Scorer], found: Manifest, **settings: Any) -> int:
+    from ..pipeline import Settings, score_dataset
+
+    assert many.folder is not None
+    with process.advice("finished parts are kept, the same command goes on"), Watch() as watch:
+        return score_dataset(
+            many.folder,
+            scorer,
+            found,
+            Settings(**settings),
+            make=make,
+            share=many.share,
+            workers=many.workers,
+            cluster=many.cluster,
+            progress=watch,
+            remark=say,
+        ).n_not_ok
 
 
 def _print(scorer: Scorer, found: Manifest, *, batch_size: int, all_faces: bool, gate: Gate | None) -> int:

@@ -28,10 +28,11 @@ Make = Callable[[], Scorer]
 
 def score_dataset(
     folder: str | os.PathLike[str],
-    scorer: Scorer | Make,
+    scorer: Scorer,
     inputs: Manifest | str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     settings: Settings | None = None,
     *,
+    make: Make | None = None,
     share: Share | None = None,
     workers: int = 1,
     cluster: Cluster | None = None,
@@ -46,10 +47,11 @@ def score_dataset(
 
     Args:
         folder: for ``part-00000.parquet …``, their manifest and ``run.json``.
-        scorer: what scores; for several processes, what makes it in each of them.
+        scorer: what scores.
         inputs: as of :class:`fiqa.pipeline.sources.Inputs`, or the manifest of them, which says how large
             a shard is.
         settings: how to score; None: the defaults.
+        make: makes the same scorer in other processes.
         share: which of the shards, as a batch system deals them out; None: all.
         workers: processes of this machine.
         cluster: a Ray cluster that does it instead.
@@ -66,15 +68,13 @@ def score_dataset(
     """
     if workers < 1:
         raise UsageError(f"workers must be at least 1, but got {workers}")
-    make: Make | None = None if isinstance(scorer, Scorer) else scorer
     if make is None and (workers > 1 or cluster is not None):
-        raise UsageError("several processes need a function that makes a scorer, but got a scorer")
+        raise UsageError("several processes need a function that makes the scorer in each of them: give make")
     place, settings = Path(folder), settings or Settings()
     check_folder(place)
     manifest = inputs if isinstance(inputs, Manifest) else manifest_of(inputs)
-    own = scorer if isinstance(scorer, Scorer) else scorer()
-    open_all(own, manifest, settings.batch_size)
-    station = Station(own, settings, manifest.contents.columns)
+    open_all(scorer, manifest, settings.batch_size)
+    station = Station(scorer, settings, manifest.contents.columns)
     dataset = Dataset.begun(place, manifest, station.facts)
     manifest.close()
     say = remark or (lambda sentence: None)
@@ -84,18 +84,16 @@ def score_dataset(
         say(f"{len(before):,} of {len(numbers):,} parts are there already")
     left = [number for number in numbers if number not in before]
     counter = _Counter(dataset, left, progress)
-    if left:
-        if make is None or (workers == 1 and cluster is None):
-            with Claims(dataset.claims, lease=lease) as claims:
-                score_shards(dataset, left, station, claims, counter)
+    if left and (make is None or (workers == 1 and cluster is None)):
+        with Claims(dataset.claims, lease=lease) as claims:
+            score_shards(dataset, left, station, claims, counter)
+    elif left and make is not None:
+        whole = share or Share()
+        job = Job(make=make, settings=settings, folder=place.absolute(), share=whole, lease=lease)
+        if cluster is None:
+            run_workers(job, workers, counter, say)
         else:
-            job = Job(
-                make=make, settings=settings, folder=place.absolute(), share=share or Share(), lease=lease
-            )
-            if cluster is not None:
-                cluster.run(job, dataset, left, counter, say)
-            else:
-                run_workers(job, workers, counter, say)
+            cluster.run(job, dataset, left, counter, say)
     dataset.tidy()
     n_before, n_bad_before = dataset.count(before)
     n_now, n_bad_now = dataset.count(left)

@@ -1,13 +1,14 @@
 """A job in → actors on a Ray cluster that do its shards, each fed with the next one when it is done, out.
 
-An actor holds one scorer. What is handed out are numbers of shards; the manifest, the images and the parts lie
-on file systems that all nodes see. A lost actor's shard goes back to the queue and a new actor takes its place:
-a shard may run twice then, which its name makes harmless.
+An actor holds one scorer. What is handed out are numbers of shards; the manifest, the images and the parts
+lie on file systems that all nodes see. A lost actor's shard goes back to the queue and a new actor takes its
+place: a shard may run twice then, which its name makes harmless.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -187,7 +188,6 @@ class _Feeding:
             raise
         if results is None:  # another process has claimed it: ask again later
             if not self._dataset.part(number).exists():
-                self._ray.wait([self._ray.put(0)], num_returns=1)
                 self._queue.append(number)
                 self._pause()
             return actor
@@ -197,7 +197,5 @@ class _Feeding:
 
     def _pause(self) -> None:
         """Wait before what others do is looked at again, if there is nothing else to do."""
-        import time
-
         if not self._busy:
             time.sleep(_PATIENCE)

@@ -123,7 +123,7 @@ def parquet_notes(path: Path) -> dict[str, int]:
     """What :meth:`ParquetSink.close` noted; empty if it is the file of somebody else."""
     import pyarrow.parquet as pq
 
-    text = (pq.read_schema(path).metadata or {}).get(_NOTES.encode(), b"{}")
+    text = (pq.read_metadata(path).metadata or {}).get(_NOTES.encode(), b"{}")
     found: dict[str, int] = json.loads(text)
     return found
 

@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,7 +29,9 @@ from .leases import Claims
 from .shards import Seen, Share, score_shards
 from .station import Settings, Station
 
-_START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from fiqa.pipeline.workers import serve; serve()"
+_START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); import fiqa.pipeline.workers as w; w.serve()"
+)
 _EVERY = 0.5  # seconds between two messages of a worker
 _MOST_DEATHS = 3  # in a row, without a result in between
 
@@ -44,6 +46,7 @@ class Job:
         folder: where the dataset lies.
         share: which of the shards.
         lease: seconds after which the shard of a silent process is done by another.
+        cwd: the folder that relative paths of images count from.
     """
 
     make: Callable[[], Scorer]
@@ -51,6 +54,7 @@ class Job:
     folder: Path
     share: Share
     lease: float
+    cwd: Path = field(default_factory=Path.cwd)
 
     def opened(self) -> tuple[Dataset, Station]:
         """The dataset, and a station that scores as it was begun.
@@ -58,6 +62,8 @@ class Job:
         Raises:
             UsageError: here it would be scored otherwise, as on another engine.
         """
+        with suppress(FileNotFoundError):  # on another machine, where all paths are absolute
+            os.chdir(self.cwd)
         dataset = Dataset.opened(self.folder)
         station = Station(self.make(), self.settings, dataset.manifest.contents.columns)
         dataset.check(station.facts)
