@@ -18,7 +18,7 @@ SCENES = ("nobody", "dark", "turned", "blurred", "good")
 
 
 def scene(name: str) -> ImageArray:
-    """(480, 640, 3) uint8 RGB: a portrait with its face in the middle, or nobody."""
+    """(480, 640, 3) uint8 RGB: a portrait with its face in the middle, or a little ``aside``, or nobody."""
     if name == "nobody":
         return np.tile(np.linspace(90, 160, WIDTH, dtype=np.uint8)[None, :, None], (HEIGHT, 1, 3))
     portrait = Image.open(example_paths()[0]).convert("RGB")
@@ -33,6 +33,8 @@ def scene(name: str) -> ImageArray:
     padded = Image.fromarray(np.pad(np.asarray(portrait), ((300, 300), (300, 300), (0, 0)), mode="edge"))
     frame = padded.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC, [edge + 300 for edge in box])
     pixels = np.asarray(frame)
+    if name == "aside":
+        return np.roll(pixels, 20, axis=1)
     if name == "dark":
         return (pixels * 0.16).astype(np.uint8)
     if name == "blurred":

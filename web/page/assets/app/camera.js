@@ -88,7 +88,8 @@ export class Camera {
   watch() {
     this._result = null;
     this._show("watching");
-    byId("take").focus();
+    byId("take").focus({ preventScroll: true });
+    byId("camera").scrollIntoView({ block: "nearest" }); // all of it, where it fits
     void this._look(++this._round, new Steady());
   }
 
@@ -132,6 +133,7 @@ export class Camera {
     image.src = URL.createObjectURL(file);
     image.classList.toggle("mirrored", this._facing === "user");
     this._show("taken");
+    this.say(t("guide.judging"));
     const round = this._round;
     const quality = await this._around.judge(file);
     if (round !== this._round) return;
