@@ -44,7 +44,9 @@ _JUDGE = """async (encoded) => {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15, help="how often each photo is scored on either side")
+    parser.add_argument(
+        "--rounds", type=int, default=15, help="how often each photo is scored on either side"
+    )
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as folder:
         with served(web.write(Path(folder) / "site")) as address, chromium() as browser:

@@ -63,6 +63,7 @@ def fill(page: Path) -> None:
     _write(assets / "models" / "settings.json", json.dumps(settings(), ensure_ascii=False))
     _write(page / "server.json", json.dumps({"api": None}))
     _write(page / "licences.txt", "\n\n".join(_licences()))
+    _say_size(page)
     _list_files(page)
 
 
@@ -106,6 +107,16 @@ def _licence_of(package: str) -> str:
         if file.name in ("LICENSE", "LICENSE.txt"):
             return f"{package}\n\n{file.locate().read_text(encoding='utf-8')}"
     raise SystemExit(f"page: the licence of {package} is not among its files")
+
+
+def _say_size(page: Path) -> None:
+    """The page says how much it loads."""
+    index = page / "index.html"
+    size = sum(path.stat().st_size for path in page.rglob("*") if path.is_file())
+    mark, text = 'data-megabytes=""', index.read_text(encoding="utf-8")
+    if mark not in text:
+        raise SystemExit(f"page: {index.name} has no {mark!r}")
+    _write(index, text.replace(mark, f'data-megabytes="{size / 1e6:.0f}"'))
 
 
 def _list_files(page: Path) -> None:

@@ -88,7 +88,7 @@ async function chooseLanguage() {
 }
 
 async function openEngine() {
-  byId("progress").textContent = t("progress.loading", { megabytes: 12 });
+  byId("progress").textContent = t("progress.loading", { megabytes: document.documentElement.dataset.megabytes ?? "" });
   try {
     await engine.open();
     if (!gallery.photos.length) byId("progress").textContent = "";
