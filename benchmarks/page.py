@@ -1,8 +1,8 @@
-"""The page in a browser beside the same work in Python: time a photo as a ratio, and the bytes of a first visit.
+"""The page in a browser beside the same work in Python: time a photo as a ratio, and a first visit's bytes.
 
-``python benchmarks/page.py`` needs the built page (``make page``), Chromium and the dev extra. Browser and Python
-take turns, photo by photo, with one thread each: the ratio of their medians says more than either time, which
-belongs to the machine and what else it does.
+``python benchmarks/page.py`` needs the built page (``make page``), Chromium and the dev extra. Browser and
+Python take turns, photo by photo, with one thread each: the ratio of their medians says more than either time,
+which belongs to the machine and what else it does.
 """
 
 from __future__ import annotations
@@ -48,21 +48,26 @@ def main() -> None:
         "--rounds", type=int, default=15, help="how often each photo is scored on either side"
     )
     rounds = parser.parse_args().rounds
-    with tempfile.TemporaryDirectory() as folder:
-        with served(web.write(Path(folder) / "site")) as address, chromium() as browser:
-            context = browser.new_context(bypass_csp=True, service_workers="block")
-            visit = Visit(context.new_page())
-            answers: list[Any] = []
-            context.on("response", lambda answer: answers.append(answer))
-            began = time.perf_counter()
-            visit.open(address)
-            seconds = time.perf_counter() - began
-            n_bytes = [len(answer.body()) for answer in answers]
-            print(f"first visit: {len(n_bytes)} files, {sum(n_bytes) / 1e6:.2f} MB, ready in {seconds:.1f} s")
-            for size, name in sorted(zip(n_bytes, (answer.url for answer in answers), strict=True))[-5:]:
-                print(f"  {size / 1e6:6.2f} MB  {name.removeprefix(address)}")
-            visit.page.evaluate(_OPEN)
-            compare(lambda encoded: visit.page.evaluate(_JUDGE, encoded), rounds)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(web.write(Path(folder) / "site")) as address,
+        chromium() as browser,
+    ):
+        context = browser.new_context(bypass_csp=True, service_workers="block")
+        visit = Visit(context.new_page())
+        answers: list[Any] = []
+        context.on("response", lambda answer: answers.append(answer))
+        began = time.perf_counter()
+        visit.open(address)
+        seconds = time.perf_counter() - began
+        sizes = {answer.url.removeprefix(address): len(answer.body()) for answer in answers}
+        print(
+            f"first visit: {len(sizes)} files, {sum(sizes.values()) / 1e6:.2f} MB, ready in {seconds:.1f} s"
+        )
+        for name, size in sorted(sizes.items(), key=lambda item: -item[1])[:5]:
+            print(f"  {size / 1e6:6.2f} MB  {name}")
+        visit.page.evaluate(_OPEN)
+        compare(lambda encoded: visit.page.evaluate(_JUDGE, encoded), rounds)
 
 
 def compare(judge: Callable[[str], Any], rounds: int) -> None:

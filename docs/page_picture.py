@@ -1,5 +1,6 @@
-"""Pictures of the page in the browser for docs/page.md: ``python docs/page_picture.py`` (needs the built page,
-Chromium and the dev extra). Its photos are the two portraits that ship, and what ``fiqa.degradations`` makes of them.
+"""Pictures of the page in the browser for docs/page.md, from the two portraits that ship and from worse ones.
+
+python docs/page_picture.py (needs the built page, Chromium and the dev extra)
 """
 
 from __future__ import annotations

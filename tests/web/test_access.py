@@ -15,6 +15,7 @@ from tools.page_golden import pictures  # noqa: E402
 from fiqa import web  # noqa: E402
 
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ SAID = {
     "blurred": "Hold still, and let the camera focus",
     "good": "Hold still …",
 }
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from tools.page_golden import judged, measured, resampled
 GOLDEN = json.loads((ROOT / "tests" / "fixtures" / "page.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_scores_and_reasons() -> None:
     found = judged()
     assert list(found) == list(GOLDEN["judged"])

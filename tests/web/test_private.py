@@ -22,6 +22,7 @@ from fiqa.examples import example_paths  # noqa: E402
 
 GOLDEN = json.loads((ROOT / "tests" / "fixtures" / "page.json").read_text(encoding="utf-8"))["judged"]
 TOLERANCE = 0.5  # points of 100
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ from fiqa.serve.keys import new_key  # noqa: E402
 
 GOLDEN = json.loads((ROOT / "tests" / "fixtures" / "page.json").read_text(encoding="utf-8"))["judged"]
 NAMES = ("grace_hopper.jpg", "grace_hopper motion 0.35.png", "astronaut dark 0.7.png")
+pytestmark = pytest.mark.slow
 
 
 @contextmanager
