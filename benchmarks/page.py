@@ -1,8 +1,8 @@
 """The page in a browser beside the same work in Python: time a photo as a ratio, and a first visit's bytes.
 
 ``python benchmarks/page.py`` needs the built page (``make page``), Chromium and the dev extra. Browser and
-Python take turns, photo by photo, with one thread each: the ratio of their medians says more than either time,
-which belongs to the machine and what else it does.
+Python take turns, photo by photo, with one thread each: the ratio of their medians says more than either
+time, which belongs to the machine and what else it does.
 """
 
 from __future__ import annotations
