@@ -142,12 +142,22 @@ def test_two_photos_are_compared(visit: Visit) -> None:
 
 
 def test_another_language(visit: Visit) -> None:
+    """Chosen at any time: what is said already is said again."""
     dark = next((name, data) for name, data in pictures() if "dark 0.7" in name)
-    visit.add([as_file(*dark)])
-    for language, said in (("de", "Zu dunkel"), ("es", "Demasiado oscura"), ("fr", "Trop sombre")):
+    visit.add([as_file(*dark), as_file("portrait.jpg", example_paths()[0].read_bytes())])
+    for card in visit.cards():
+        card.locator("input[type=checkbox]").check()
+    visit.page.locator("#compare").click()
+    for language, reason, progress, verdict in (
+        ("de", "Zu dunkel", "2 Fotos bewertet.", "portrait.jpg behalten"),
+        ("es", "Demasiado oscura", "2 fotos evaluadas.", "Conserve portrait.jpg"),
+        ("fr", "Trop sombre", "2 photos évaluées.", "Gardez portrait.jpg"),
+    ):
         visit.page.locator("#language").select_option(language)
         visit.page.locator(f"html[lang={language}]").wait_for(state="attached")
-        assert visit.cards()[0].locator(".reasons strong").inner_text() == said
+        visit.page.get_by_text(verdict).wait_for()
+        assert visit.cards()[0].locator(".reasons strong").inner_text() == reason
+        assert visit.page.locator("#progress").inner_text() == progress
 
 
 def test_it_works_offline_after_the_first_visit(browser: Any, address: str) -> None:

@@ -62,5 +62,4 @@ export function showComparison(section, one, other, onClose) {
     close,
   );
   section.hidden = false;
-  section.focus();
 }

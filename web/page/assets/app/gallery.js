@@ -43,9 +43,17 @@ export class Gallery {
     this._tell();
   }
 
+  /** Say everything again, as after a change of language. */
+  retell() {
+    this.render();
+    this._tell();
+    if (!byId("comparison").hidden) this._showComparison();
+  }
+
   /** Judge again, as after a change of where that is done. */
   again() {
     for (const photo of this.photos) photo.quality = null;
+    byId("comparison").hidden = true;
     this.render();
     void this._work();
   }
@@ -114,6 +122,11 @@ export class Gallery {
   }
 
   compare() {
+    this._showComparison();
+    byId("comparison").focus();
+  }
+
+  _showComparison() {
     const [one, other] = this.photos.filter(({ id }) => this._compared.has(id));
     if (!one || !other) return;
     showComparison(byId("comparison"), one, other, () => {

@@ -82,7 +82,7 @@ async function chooseLanguage() {
   select.value = preferred();
   select.addEventListener("change", async () => {
     await use(select.value);
-    gallery.render();
+    gallery.retell();
   });
   await use(select.value);
 }
