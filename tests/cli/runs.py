@@ -12,7 +12,9 @@ import sys
 from typing import Any
 
 import pytest
+from tests.cli import zygote
 
+FORKS = sys.platform == "linux"
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and special files as on Linux and macOS")
 detects = pytest.mark.skipif(importlib.util.find_spec("mtcnn") is None, reason="needs the extra detect")
 
@@ -27,14 +29,21 @@ def environment() -> dict[str, str]:
 
 def fiqa(*arguments: Any, expect: int = 0, **settings: Any) -> subprocess.CompletedProcess[bytes]:
     """Run ``fiqa`` to its end; no run may print a traceback, and each must end with the code expected."""
-    done = subprocess.run(
-        [sys.executable, "-m", "fiqa", *map(os.fspath, arguments)],
-        stdout=settings.pop("stdout", subprocess.PIPE),
-        stderr=subprocess.PIPE,
-        timeout=300,
-        env=environment(),
-        **settings,
-    )
+    command, words = [sys.executable, "-m", "fiqa"], [os.fspath(one) for one in arguments]
+    if FORKS and settings.keys() <= {"cwd", "input"} and all(isinstance(one, str) for one in words):
+        given = {"stdin": settings.get("input", b""), "cwd": settings.get("cwd")}
+        code, out, said = zygote.run(words, env=environment(), **given)
+        done = subprocess.CompletedProcess([*command, *words], code, out, said)
+    else:
+        output = settings.pop("stdout", subprocess.PIPE)
+        done = subprocess.run(
+            [*command, *words],
+            stdout=output,
+            stderr=subprocess.PIPE,
+            timeout=300,
+            env=environment(),
+            **settings,
+        )
     assert b"Traceback" not in done.stderr, done.stderr.decode()
     assert b"Exception ignored" not in done.stderr, done.stderr.decode()
     assert done.returncode == expect, done.stderr.decode()
