@@ -7,7 +7,7 @@ PAGE_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print
 	$(shell find src/fiqa/models src/fiqa/reasons src/fiqa/faces/mtcnn src/fiqa/pages/style.css -type f -not -name '*.pyc')
 PAGE := $(if $(shell command -v npm),.venv/page.stamp)
 
-.PHONY: demo test test-fast test-images package page clean
+.PHONY: demo test test-fast test-images test-gpu package page clean
 
 demo: .venv/core.stamp  ## score the example photographs with the embedded model
 	$(BIN)/fiqa demo --output out/demo
@@ -40,6 +40,9 @@ package: .venv/package.stamp  ## wheel and sdist, the wheel tried in an environm
 
 test-images: .venv/dev.stamp  ## 2,000 mutated images in place of the 150 of an ordinary test run
 	FIQA_TEST_IMAGES=2000 OMP_NUM_THREADS=1 $(BIN)/pytest tests/images/test_mutations.py
+
+test-gpu: .venv/dev.stamp $(PAGE)  ## the page on a graphics processor played in software: two minutes
+	FIQA_TEST_GPU=1 $(BIN)/pytest tests/web/test_gpu.py
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv

@@ -27,10 +27,13 @@ from fiqa.reasons import ADVICE
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE, OUT = ROOT / "web" / "page", ROOT / "src" / "fiqa" / "web" / "page"
 RUNTIME = ROOT / "web" / "node_modules" / "onnxruntime-web" / "dist"
-SCRIPTS = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs")
-MACHINE_CODE = "ort-wasm-simd-threaded.wasm"
-NOT_AHEAD = ("service-worker.js", "server.json", "licences.txt")
-"""Files that a browser need not have before it is offline."""
+MACHINE_CODE, FOR_GPU = "ort-wasm-simd-threaded.wasm", "ort-wasm-simd-threaded.asyncify.wasm"
+SCRIPTS = (
+    *("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs"),
+    *("ort.webgpu.min.mjs", "ort-wasm-simd-threaded.asyncify.mjs"),
+)
+NOT_AHEAD = ("service-worker.js", "server.json", "licences.txt", "webgpu", "asyncify")
+"""In the names of files that are not fetched ahead: the page works offline without them."""
 
 
 def main() -> int:
@@ -57,7 +60,8 @@ def fill(page: Path) -> None:
     _add_advice(assets / "strings" / "en.json")
     for script in SCRIPTS:
         shutil.copy(RUNTIME / script, assets / "runtime" / script)
-    _pack(assets / "runtime" / f"{MACHINE_CODE}.gz", (RUNTIME / MACHINE_CODE).read_bytes())
+    for code in (MACHINE_CODE, FOR_GPU):
+        _pack(assets / "runtime" / f"{code}.gz", (RUNTIME / code).read_bytes())
     for name, graph in networks().items():
         _pack(assets / "models" / f"{name}.onnx.gz", graph)
     _write(assets / "models" / "settings.json", json.dumps(settings(), ensure_ascii=False))
@@ -112,21 +116,26 @@ def _licence_of(package: str) -> str:
 def _say_size(page: Path) -> None:
     """The page says how much it loads."""
     index = page / "index.html"
-    size = sum(path.stat().st_size for path in page.rglob("*") if path.is_file())
+    size = sum(path.stat().st_size for path in _files_ahead(page))
     mark, text = 'data-megabytes=""', index.read_text(encoding="utf-8")
     if mark not in text:
         raise SystemExit(f"page: {index.name} has no {mark!r}")
     _write(index, text.replace(mark, f'data-megabytes="{size / 1e6:.0f}"'))
 
 
+def _files_ahead(page: Path) -> list[Path]:
+    """The files that a first visit fetches, or that are kept for a visit without a network."""
+    files = (path for path in sorted(page.rglob("*")) if path.is_file())
+    return [path for path in files if not any(part in path.name for part in NOT_AHEAD)]
+
+
 def _list_files(page: Path) -> None:
     """Tell the service worker which files to keep, under a name that changes when any of them does."""
     digest, names = hashlib.sha256(), []
-    for path in sorted(page.rglob("*")):
+    for path in _files_ahead(page):
         name = path.relative_to(page).as_posix()
-        if path.is_file() and name not in NOT_AHEAD:
-            names.append(name)
-            digest.update(name.encode() + path.read_bytes())
+        names.append(name)
+        digest.update(name.encode() + path.read_bytes())
     script = page / "service-worker.js"
     text = script.read_text(encoding="utf-8")
     for mark, value in (("VERSION", digest.hexdigest()[:16]), ("FILES", names)):

@@ -7,28 +7,44 @@
 
 export class Engine {
   constructor() {
-    this._worker = new Worker(new URL("../engine/worker.js", import.meta.url), { type: "module" });
     /** @type {Map<number, {resolve: (found: any) => void, reject: (error: Error) => void}>} */
     this._waiting = new Map();
     this._asked = 0;
-    this._worker.addEventListener("message", ({ data }) => {
+    this._worker = this._start();
+  }
+
+  _start() {
+    const worker = new Worker(new URL("../engine/worker.js", import.meta.url), { type: "module" });
+    worker.addEventListener("message", ({ data }) => {
       const waiting = this._waiting.get(data.id);
       this._waiting.delete(data.id);
       if ("error" in data) waiting?.reject(new Error(data.error));
       else waiting?.resolve(data.found);
     });
-    this._worker.addEventListener("error", (event) => {
-      for (const { reject } of this._waiting.values()) reject(new Error(event.message || "the worker failed"));
-      this._waiting.clear();
-    });
+    worker.addEventListener("error", (event) => this._fail(event.message || "the worker failed"));
+    return worker;
+  }
+
+  /** @param {string} message */
+  _fail(message) {
+    for (const { reject } of this._waiting.values()) reject(new Error(message));
+    this._waiting.clear();
   }
 
   /**
    * Load everything, so that the first photo does not wait.
+   * @param {boolean} [gpu] on the graphics processor; rejects where there is none, or it gives other numbers
    * @returns {Promise<Settings>}
    */
-  open() {
-    return this._ask({ ask: "open" });
+  open(gpu = false) {
+    return this._ask({ ask: "open", gpu });
+  }
+
+  /** Begin anew with a fresh worker; what was asked of the old one fails. */
+  restart() {
+    this._worker.terminate();
+    this._fail("the engine was started anew");
+    this._worker = this._start();
   }
 
   /**

@@ -63,12 +63,17 @@ function takeFiles() {
 }
 
 function switchMode() {
-  byId("mode-choice").hidden = !server.api;
-  mode.addEventListener("change", () => {
+  for (const [value, there] of /** @type {const} */ ([["gpu", "gpu" in navigator], ["server", server.api]])) {
+    if (!there) mode.querySelector(`option[value=${value}]`)?.remove();
+  }
+  byId("mode-choice").hidden = mode.options.length < 2;
+  let gpu = false;
+  mode.addEventListener("change", async () => {
     const there = mode.value === "server";
     byId("promise").setAttribute("data-t", there ? "promise.server" : "promise.private");
     byId("promise").textContent = t(there ? "promise.server" : "promise.private");
     byId("key-entry").hidden = !there || !server.key;
+    if (!there && gpu !== (mode.value === "gpu")) gpu = await openEngine(!gpu);
     if (gallery.photos.length && !(there && server.key && !key.value)) gallery.again();
   });
   byId("key-entry").addEventListener("submit", (event) => event.preventDefault()); // a change has been heard already
@@ -87,15 +92,34 @@ async function chooseLanguage() {
   await use(select.value);
 }
 
-async function openEngine() {
-  byId("progress").textContent = t("progress.loading", { megabytes: document.documentElement.dataset.megabytes ?? "" });
-  try {
-    await engine.open();
-    if (!gallery.photos.length) byId("progress").textContent = "";
-    document.documentElement.dataset.ready = "true";
-  } catch (error) {
-    byId("progress").textContent = t("progress.broken", { message: error instanceof Error ? error.message : "" });
+/**
+ * Load the engine; where the graphics processor can't do it as well, without it.
+ * @param {boolean} [gpu]
+ * @returns {Promise<boolean>} whether it runs on the graphics processor
+ */
+async function openEngine(gpu = false) {
+  const progress = byId("progress");
+  progress.textContent = t("progress.loading", { megabytes: document.documentElement.dataset.megabytes ?? "" });
+  if (document.documentElement.dataset.ready) {
+    delete document.documentElement.dataset.ready;
+    engine.restart();
   }
+  try {
+    await engine.open(gpu);
+    if (!gallery.photos.length) progress.textContent = "";
+  } catch (error) {
+    const message = error instanceof Error ? error.message : "";
+    if (gpu) {
+      mode.value = "private";
+      engine.restart();
+      await openEngine();
+      progress.textContent = t("progress.no_gpu", { message });
+      return false;
+    }
+    progress.textContent = t("progress.broken", { message });
+  }
+  document.documentElement.dataset.ready = "true";
+  return gpu;
 }
 
 takeFiles();

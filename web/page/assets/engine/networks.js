@@ -35,9 +35,10 @@ import { CROP } from "./alignment.js";
  * @param {Runtime} ort
  * @param {(name: string) => Promise<Uint8Array>} load gives the file of a network
  * @param {ModelSettings} settings
+ * @param {boolean} [gpu] whether WebGPU runs the quality network; the detector's are too small to gain from it
  * @returns {Promise<Networks>}
  */
-export async function openNetworks(ort, load, settings) {
+export async function openNetworks(ort, load, settings, gpu = false) {
   const names = ["pnet", "rnet", "onet", "quality"];
   const files = await Promise.all(names.map(load));
   /** @type {Record<string, import("onnxruntime-web").InferenceSession>} */
@@ -45,7 +46,9 @@ export async function openNetworks(ort, load, settings) {
   for (const [i, name] of names.entries()) {
     // every pyramid level has another size, so the detector's memory follows no pattern
     const enableMemPattern = name === "quality";
-    sessions[name] = await ort.InferenceSession.create(files[i], { enableMemPattern, logSeverityLevel: 3 });
+    const executionProviders = gpu && name === "quality" ? ["webgpu"] : ["wasm"];
+    const options = { executionProviders, enableMemPattern, logSeverityLevel: /** @type {const} */ (3) };
+    sessions[name] = await ort.InferenceSession.create(files[i], options);
   }
 
   /** @type {Run} */

@@ -1,7 +1,6 @@
 // @ts-check
 // The worker: files and frames in, qualities out. It fetches this page's own files, once, and nothing else.
 
-import * as ort from "../runtime/ort.wasm.min.mjs";
 import { Unusable, decode, pixelsOf } from "./decoding.js";
 import { diagnose } from "./diagnosis.js";
 import { align } from "./alignment.js";
@@ -9,6 +8,7 @@ import { findFaces, nothing } from "./faces.js";
 import { fetchBytes } from "./files.js";
 import { blank } from "./picture.js";
 import { detect } from "./mtcnn.js";
+import { check } from "./parity.js";
 import { openNetworks } from "./networks.js";
 import { judge, without } from "./pipeline.js";
 
@@ -18,7 +18,7 @@ import { judge, without } from "./pipeline.js";
 /** @typedef {import("./mtcnn.js").Face} Face */
 
 /**
- * @typedef {{id: number, ask: "open"}
+ * @typedef {{id: number, ask: "open", gpu: boolean}
  *   | {id: number, ask: "judge", file: Blob}
  *   | {id: number, ask: "cut", file: Blob, landmarks: import("./mtcnn.js").Point[] | null}
  *   | {id: number, ask: "look", frame: ImageBitmap, score: boolean}} Question
@@ -29,13 +29,19 @@ const at = (/** @type {string} */ path) => new URL(path, import.meta.url);
 /** @type {Promise<{networks: Networks, settings: Settings}> | undefined} */
 let opened;
 
-/** Networks and settings, loaded and run once, since the first run of each takes longer. */
-async function open() {
+/**
+ * Networks and settings, loaded and run once, since the first run of each takes longer.
+ * @param {boolean} gpu whether WebGPU runs the quality network, as long as it gives the same numbers
+ */
+async function open(gpu) {
   const settings = /** @type {Settings} */ (await (await fetch(at("../models/settings.json"))).json());
-  ort.env.wasm.wasmPaths = { mjs: at("../runtime/ort-wasm-simd-threaded.mjs") };
-  ort.env.wasm.wasmBinary = await fetchBytes(at("../runtime/ort-wasm-simd-threaded.wasm.gz"));
+  const ort = gpu ? await import("../runtime/ort.webgpu.min.mjs") : await import("../runtime/ort.wasm.min.mjs");
+  const code = gpu ? "ort-wasm-simd-threaded.asyncify" : "ort-wasm-simd-threaded";
+  ort.env.wasm.wasmPaths = { mjs: at(`../runtime/${code}.mjs`) };
+  ort.env.wasm.wasmBinary = await fetchBytes(at(`../runtime/${code}.wasm.gz`));
   const load = (/** @type {string} */ name) => fetchBytes(at(`../models/${name}.onnx.gz`));
-  const networks = await openNetworks(ort, load, settings.model);
+  const networks = await openNetworks(ort, load, settings.model, gpu);
+  if (gpu) await check(networks, await openNetworks(ort, load, settings.model));
   await networks.judge(blank(112, 112));
   await findFaces(networks.run, nothing(), settings.detector);
   return { networks, settings };
@@ -69,7 +75,7 @@ async function look(frame, score, networks, settings) {
  * @returns {Promise<unknown>}
  */
 async function answer(question) {
-  opened ??= open();
+  opened ??= open(question.ask === "open" && question.gpu);
   if (question.ask === "cut") {
     const { picture } = await decode(question.file, Infinity);
     return question.landmarks ? align(picture, question.landmarks) : picture;
