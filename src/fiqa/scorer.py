@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -12,7 +14,7 @@ import numpy as np
 from . import evidence as names
 from . import plan as plans
 from .budget import Budget
-from .engines import Engine, available_threads, choose
+from .engines import Engine, available_threads, choose, in_streams
 from .errors import UsageError
 from .evidence import Evidence
 from .locator import Locator
@@ -46,7 +48,8 @@ class Scorer:
             another package's, or a :class:`fiqa.engines.Engine` object, which brings its own network.
         align: ``auto``: detect and align unless the image is already 112×112; ``none``: the whole image
             is the crop, resampled to 112×112 if it has another size; ``detect``: always detect.
-        threads: of the engine; None: all processors of this process.
+        threads: processors that are used; None: all of this process. One image has its pass on all of them,
+            a stream of many a pass on each.
         precision: ``fp32``; ``bf16`` (openvino, torch) or ``int8`` (openvino, onnxruntime) are faster and
             less exact.
         heads: number of attention heads, for a checkpoint that is no preset.
@@ -169,15 +172,20 @@ class Scorer:
         """The engine in use and its precision, for example ``"openvino fp32"``."""
         return f"{self._engine.name} {self._engine.precision}"
 
-    def warm_up(self, batch_size: int = 8) -> None:
+    def warm_up(self, batch_size: int = 8, *, many: bool = False) -> None:
         """Compile the network for batches of this size and make the detector, so that no image waits for it.
+
+        Args:
+            batch_size: crops of a pass.
+            many: for a stream of more than one batch, for which an engine may compile it in another way.
 
         Raises:
             MissingExtra: there is no detector, and ``align`` is not ``none``; the network is ready then.
         """
         from .faces import DetectorSource
 
-        self.score_crops(np.zeros((batch_size, *CROP_SHAPE), dtype=np.uint8))
+        scorer = self._in_streams()[0] if many else self
+        scorer.score_crops(np.zeros((batch_size, *CROP_SHAPE), dtype=np.uint8))
         if self.align != "none" and isinstance(self.source, DetectorSource):
             self.source.open()
 
@@ -308,8 +316,9 @@ class Scorer:
     ) -> Iterator[Quality]:
         """Score any number of images, in their order, with bounded memory.
 
-        Decoding, detection and alignment run ahead in threads; the network takes full batches. A result does
-        not depend on its neighbours, nor on the batch it happens to be in.
+        Decoding, detection and alignment run ahead in threads; the network takes full batches. More than one
+        batch is scored by as many passes at once as there are threads, of one thread each, where the engine
+        can. A result depends neither on that nor on its neighbours or the batch it happens to be in.
 
         Args:
             images: what :meth:`score` takes, or pairs ``(image, faces)`` of it and a list of its
@@ -326,15 +335,25 @@ class Scorer:
         left_out: dict[str, Any] = {
             name: value for name, value in (("maps", {}), ("crop", None)) if name not in keep
         }
+        source = iter(images)
+        first = list(islice(source, batch_size + 1))
+        scorer, streams = self._in_streams() if len(first) > batch_size else (self, None)
         stream = Stream(
             locate=lambda image: self.locate(image, all_faces=all_faces),
-            judge=self.qualities,
+            judge=scorer.qualities,
             batch_size=batch_size,
             threads=self.threads,
+            streams=streams,
         )
-        for quality in stream.run(images):
+        for quality in stream.run(chain(first, source)):
             quality = self.explain_no_face(quality)
             yield replace(quality, **left_out) if left_out else quality
+
+    def _in_streams(self) -> tuple[Scorer, int | None]:
+        """This scorer for many batches, and how many of them its engine takes at once."""
+        scorer = copy(self)
+        scorer._engine, streams = in_streams(self._engine)
+        return scorer, streams
 
     def explain_no_face(self, quality: Quality) -> Quality:
         """The quality with its reason, if it is of a photo without a face and reasons are asked for."""

@@ -4,7 +4,7 @@ All answer the same names with the same numbers; they differ in speed. An engine
 names of a request, so that an early exit costs no more than the blocks it needs.
 """
 
-from .base import Engine, NamedEngine, available_threads, installed
+from .base import Engine, NamedEngine, available_threads, in_streams, installed
 from .graph_engine import GraphEngine
 from .onnxruntime import OnnxRuntimeEngine
 from .openvino import OpenVINOEngine
@@ -21,5 +21,6 @@ __all__ = [
     "TorchEngine",
     "available_threads",
     "choose",
+    "in_streams",
     "installed",
 ]

@@ -48,9 +48,12 @@ class NamedEngine:
         reads: an evidence ``graph`` (bytes of an .onnx) or a ``network`` (a fiqa.ViT).
         needs: the module that must be installed, and the extra that brings it; None: comes with the core.
         rank: ``auto`` takes the lowest that is installed; measured in benchmarks/engines.py.
+        streams: passes that it may be asked for at once, each from a thread of its own; None: it is asked by
+            one thread, for one pass after another.
     """
 
     name: ClassVar[str]
+    streams: int | None = None
     precision: str
     card: ModelCard
     precisions: ClassVar[tuple[str, ...]] = ("fp32",)
@@ -66,6 +69,13 @@ class NamedEngine:
     def run(self, crops: ImageArray, wanted: Sequence[str]) -> Evidence:
         """See :class:`Engine`."""
         raise NotImplementedError
+
+    def in_streams(self) -> Engine:
+        """The same network for many batches: passes side by side, if that is faster than one on all threads.
+
+        Its numbers are the same to the last bit.
+        """
+        return self
 
     @classmethod
     def devices(cls) -> tuple[str, ...]:
@@ -93,6 +103,15 @@ class NamedEngine:
         if device not in ("auto", "cpu") and device not in (there := cls.devices()):
             offered = ", ".join(("auto", *there))
             raise UsageError(f"device of {cls.name} must be one of {offered} here, but got {device!r}")
+
+
+def in_streams(engine: Engine) -> tuple[Engine, int | None]:
+    """What runs many batches of an engine's network, and its ``streams``, as of :class:`NamedEngine`."""
+    make = getattr(engine, "in_streams", None)
+    if make is None:
+        return engine, None
+    wide = make()
+    return wide, wide.streams
 
 
 def installed(module: str) -> bool:

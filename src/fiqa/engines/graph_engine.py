@@ -29,9 +29,12 @@ _ALIVE: weakref.WeakSet[GraphEngine] = weakref.WeakSet()
 class GraphEngine(NamedEngine):
     """An engine on an evidence graph; thread-safe, can be pickled, and opens anew in a forked process.
 
+    It runs a pass on all its threads; :meth:`in_streams` gives one that runs as many passes at once, of one
+    thread each, which wait for nobody.
+
     Args:
         source: the serialised evidence graph.
-        threads: None: all processors of this process.
+        threads: of one pass; None: all processors of this process.
         precision: one of ``precisions``.
         device: ``auto`` or one of :meth:`devices`.
 
@@ -40,6 +43,7 @@ class GraphEngine(NamedEngine):
         UsageError: no such precision or device.
     """
 
+    streams: int = 1
     at_once: ClassVar[int] = 16  # crops a pass: with more, a block's values leave the processor's caches
 
     def __init__(
@@ -50,6 +54,7 @@ class GraphEngine(NamedEngine):
         self.precision = precision
         self.threads = available_threads(threads)
         self.device = device
+        self._wide: GraphEngine | None = None
         self._source = source
         self._offered = frozenset(onnx_file.outputs(source))
         self._compiled: dict[tuple[str, ...], Compiled] = {}
@@ -59,6 +64,16 @@ class GraphEngine(NamedEngine):
     def __reduce__(self) -> tuple[Any, ...]:
         made = partial(type(self), threads=self.threads, precision=self.precision, device=self.device)
         return made, (self._source,)
+
+    def in_streams(self) -> GraphEngine:
+        if self.threads == 1:
+            return self
+        with self._lock:
+            if self._wide is None:
+                made, source = self.__reduce__()
+                self._wide = made(*source, threads=1)
+                self._wide.streams = self.threads
+            return self._wide
 
     def run(self, crops: ImageArray, wanted: Sequence[str]) -> Evidence:
         wanted = names.read_names(wanted, self.card.depth)

@@ -34,9 +34,10 @@ class OpenVINOEngine(GraphEngine):
             model,
             "CPU",
             {
-                "INFERENCE_NUM_THREADS": self.threads,
+                "NUM_STREAMS": self.streams,
+                "INFERENCE_NUM_THREADS": self.streams * self.threads,
                 "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bf16" else "f32",
-                "NUM_STREAMS": 1,
+                "ENABLE_CPU_PINNING": False,  # every process would take the same processors
             },
         )
 

@@ -136,8 +136,9 @@ def open_all(scorer: Scorer, manifest: Manifest, batch_size: int) -> None:
     Raises:
         FiqaError: the network can't run, or an image needs a detector and there is none.
     """
+    n_images = manifest.contents.n_images
     try:
-        scorer.warm_up(batch_size)
+        scorer.warm_up(batch_size, many=n_images is None or n_images > batch_size)
     except MissingExtra:
         if scorer.align == "detect" or not all(map(_is_crop, manifest.items())):
             raise
