@@ -69,6 +69,17 @@ def test_without_a_page_the_api_is_served_all_the_same(unbuilt: None, scorer: Sc
         assert client.get("/v1/model").status_code == 200
 
 
+def test_without_a_page_the_command_says_so_in_one_sentence(unbuilt: None, capsys: Any) -> None:
+    from fiqa.cli import serve
+
+    serve._print_address("http://127.0.0.1:8000")
+    said = capsys.readouterr()
+    assert said.out == "fiqa: serving at http://127.0.0.1:8000\n"
+    assert said.err.count("\n") == 1
+    assert "make page" in said.err
+    assert "the API is served all the same" in said.err
+
+
 def test_the_server_gives_the_page_with_its_headers(built: Path, scorer: Scorer) -> None:
     with TestClient(make_app(scorer)) as client:
         for path, text in (("/", "index.html"), ("/assets/main.js", "assets/main.js")):

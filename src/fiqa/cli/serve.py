@@ -63,7 +63,6 @@ def serve(
         _print_new_key()
         return
     _check_installed()
-    from .. import web
     from ..serve import Keys, Listener, Settings, log, make_app
     from ..serve.server import check_address
 
@@ -85,8 +84,6 @@ def serve(
         _answer_once(app, get or "")
         return
     announce(scorer, given["budget"])
-    if web.built() is None:
-        say(f"{web.MISSING}; the API is served all the same")
     log.set_up(log_format)
     tls = {"ssl_certfile": ssl_certfile, "ssl_keyfile": ssl_keyfile}
     listener.serve(app, started=_print_address, **{name: path for name, path in tls.items() if path})
@@ -107,7 +104,11 @@ def _print_new_key() -> None:
 
 
 def _print_address(address: str) -> None:
+    from .. import web
+
     print(f"fiqa: serving at {address}", flush=True)
+    if web.built() is None:
+        say(f"{web.MISSING}; the API is served all the same")
 
 
 def _answer_once(app: Any, path: str) -> None:
