@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.web.browser import ROOT, Visit, chromium, require_page, served
 
@@ -20,7 +22,8 @@ from tools.page_golden import pictures  # noqa: E402
 from fiqa import Scorer, web  # noqa: E402
 from fiqa.examples import example_paths  # noqa: E402
 
-GOLDEN = json.loads((ROOT / "tests" / "fixtures" / "page.json").read_text(encoding="utf-8"))["judged"]
+FIXTURE = json.loads((ROOT / "tests" / "fixtures" / "page.json").read_text(encoding="utf-8"))
+GOLDEN = FIXTURE["judged"]
 TOLERANCE = 0.5  # points of 100
 pytestmark = pytest.mark.slow
 
@@ -84,6 +87,29 @@ def test_the_page_says_what_the_command_line_says(visit: Visit, address: str) ->
     # nothing goes anywhere but to this server, and nothing goes up
     assert all(url.startswith(address) or url.startswith("blob:") for _, url, _ in visit.requests)
     assert [(url, body) for method, url, body in visit.requests if method != "GET" or body] == []
+
+
+def test_landmarks_map_and_measures(browser: Any, address: str) -> None:
+    """What stands behind the number, asked from the page's engine by a script of this test."""
+    context = browser.new_context(bypass_csp=True, service_workers="block")
+    page = context.new_page()
+    page.goto(address)
+    found = page.evaluate(
+        """async (encoded) => {
+          const { Engine } = await import("./assets/app/engine.js");
+          const bytes = Uint8Array.from(atob(encoded), (one) => one.charCodeAt(0));
+          const found = await new Engine().judge(new Blob([bytes]));
+          return { ...found, crop: null };
+        }""",
+        base64.b64encode(example_paths()[0].read_bytes()).decode("ascii"),
+    )
+    expected = FIXTURE["measured"][0]
+    np.testing.assert_allclose(found["face"]["landmarks"], GOLDEN["astronaut.jpg"]["landmarks"], atol=0.05)
+    np.testing.assert_allclose(found["map"], expected["map"], atol=0.005)
+    assert np.std(expected["map"]) > 0.1, "the map is not flat beside that"
+    for name in ("blur", "noise", "brightest", "side_ratio", "contrast", "block_steps"):
+        assert found["measures"][name] == pytest.approx(expected["measures"][name], rel=0.01, abs=0.01), name
+    context.close()
 
 
 def test_photographs_of_many_people(visit: Visit, shared: Path) -> None:
