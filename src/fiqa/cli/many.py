@@ -63,8 +63,10 @@ class Many:
         )
 
     def threads(self, total: int | None) -> int | None:
-        """Threads of each process, of so many in all; on a cluster each has so many."""
-        if self.workers == 1 or self.cluster is not None:
+        """Threads of each process, of so many in all; on a cluster each has as many as it has processors."""
+        if self.cluster is not None:
+            return total or max(1, int(self.cluster.resources.get("CPU", 1)))
+        if self.workers == 1:
             return total
         from ..engines import available_threads
 
