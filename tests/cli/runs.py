@@ -62,7 +62,7 @@ def start(*arguments: Any, **settings: Any) -> subprocess.Popen[bytes]:
 
 def message(done: subprocess.CompletedProcess[bytes]) -> str:
     """The one line that a failed run says (besides those that name model and engine, and that count)."""
-    usual = re.compile(r" on onnxruntime|^fiqa: \d+ images in |the page is not built")
+    usual = re.compile(r" on onnxruntime|^fiqa: \d+ images in ")
     lines = [line for line in done.stderr.decode().splitlines() if not usual.search(line)]
     assert len(lines) == 1, lines
     return lines[0].removeprefix("fiqa: ")
