@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Iterable, Iterator
 from types import ModuleType
@@ -50,6 +49,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     >>> print(unknown("method", "vitt", ["vitnt", "attn"]))
     no method 'vitt'. Did you mean 'vitnt'? Known: attn, vitnt.
     """
+    import difflib  # late: it brings re, and Ctrl-C in the first milliseconds finds no handler yet
+
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
