@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator
-from types import ModuleType
+
+TYPE_CHECKING = False  # little is imported before the handler of signals
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import ModuleType
 
 
 class FiqaError(Exception):
