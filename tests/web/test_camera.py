@@ -49,28 +49,40 @@ def visit_with(browser: Any, address: str, *, permissions: list[str]) -> Visit:
     return visit
 
 
+def listen(visit: Visit) -> list[str]:
+    """Open the camera, which plays the video from its beginning → what is said until a picture is taken."""
+    page = visit.page
+    page.locator("#open-camera").click()
+    heard: list[str] = []
+    until = time.monotonic() + SECONDS / 1000
+    while time.monotonic() < until and page.locator("#keep").is_hidden():
+        text = page.locator("#instruction").inner_text()
+        if text in SAID.values() and text not in heard[-1:]:
+            heard.append(text)
+        page.wait_for_timeout(50)
+    page.locator(".camera-result .score").wait_for(timeout=SECONDS)
+    return heard
+
+
 def test_one_instruction_at_a_time_and_one_picture(browser: Any, address: str) -> None:
     visit = visit_with(browser, address, permissions=["camera"])
     page = visit.page
     said = page.locator("#instruction[role=status]")
     assert said.inner_text() == ""  # it is there before it speaks
-    page.locator("#open-camera").click()
-    heard: list[str] = []
-    until = time.monotonic() + SECONDS / 1000
-    while time.monotonic() < until and page.locator("#keep").is_hidden():
-        text = said.inner_text()
-        if text and text not in heard[-1:]:
-            heard.append(text)
-        page.wait_for_timeout(50)
-    page.locator(".camera-result .score").wait_for(timeout=SECONDS)
-    spoken = [text for text in heard if text in SAID.values()]
-    assert spoken == list(SAID.values())
+    for attempt in range(3):
+        heard = listen(visit)
+        # never a wrong word; a machine with much else to do may sleep through a scene, and sees it again
+        assert heard == [text for text in SAID.values() if text in heard]
+        if heard == list(SAID.values()) or attempt == 2:
+            break
+        page.locator("#close-camera").click()
+    assert heard == list(SAID.values())
     assert said.inner_text().startswith("Picture taken: ")
     assert int(page.locator(".camera-result .score strong").inner_text()) >= 90
     page.locator("#retake").click()
     page.locator(".camera-result .score").wait_for(timeout=SECONDS)  # it stays good: another one by itself
     page.locator("#keep").click()
-    assert page.locator("#list .name").all_inner_texts() == ["Camera picture 2.png"]
+    assert page.locator("#list .name").all_inner_texts() == [f"Camera picture {attempt + 2}.png"]
     assert page.locator("#stage").is_hidden()
     assert said.inner_text() == ""
     assert visit.complaints == []
