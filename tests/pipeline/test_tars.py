@@ -98,3 +98,19 @@ def test_a_tar_without_images_is_a_row(make, status, says, tmp_path):
     (only,) = members(str(tmp_path / "x.tar"), most=100)
     assert (only.path, only.error.status) == (str(tmp_path / "x.tar"), status)
     assert says in str(only.error)
+
+
+def test_a_link_is_a_row_and_not_passed_over(tmp_path):
+    path = tmp_path / "x.tar"
+    (tmp_path / "a.png").write_bytes(png(1))
+    (tmp_path / "b.png").hardlink_to(tmp_path / "a.png")
+    (tmp_path / "c.png").symlink_to("a.png")
+    with tarfile.open(path, "w") as tar:
+        for name in ("a.png", "b.png", "c.png"):
+            tar.add(tmp_path / name, name)
+    found = list(members(str(path), most=10**6))
+    assert [image.path.rpartition("/")[2] for image in found] == ["a.png", "b.png", "c.png"]
+    assert found[0].data == png(1)
+    for image in found[1:]:
+        assert image.error.status == "unreadable"
+        assert "is a link to 'a.png'" in str(image.error)

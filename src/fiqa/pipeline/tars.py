@@ -13,6 +13,7 @@ from ..images.formats import SUFFIXES, is_image_name
 from ..images.reader import open_regular
 from ..images.remote import filesystem, is_remote
 
+_PACK = "pack the file itself, as tar --dereference --hard-dereference does"
 _ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
@@ -24,8 +25,9 @@ def is_tar(path: str) -> bool:
 def members(path: str, *, most: int) -> Iterator[EncodedImage]:
     """The images in a tar, in its order, read from front to end; other members are passed over.
 
-    Each is named ``shard.tar/member``. A name that comes twice counts once. What is wrong with the tar is a
-    last member, of the tar's own name, that can't be read.
+    Each is named ``shard.tar/member``. A name that comes twice counts once. A link that ends like an image is
+    one that can't be read. What is wrong with the tar is a last member, of the tar's own name, that can't be
+    read.
 
     Args:
         path: a path or URL, compressed or not.
@@ -40,10 +42,16 @@ def members(path: str, *, most: int) -> Iterator[EncodedImage]:
             tar = stack.enter_context(tarfile.open(fileobj=file, mode="r|*", tarinfo=_Strict))
             while (info := tar.next()) is not None:
                 tar.members.clear()  # type: ignore[attr-defined]  # it would keep a record of each
-                if not info.isreg() or info.name in seen or not is_image_name(info.name):
+                is_link = info.islnk() or info.issym()
+                if not (info.isreg() or is_link) or info.name in seen or not is_image_name(info.name):
                     continue
                 seen.add(info.name)
                 name = f"{path}/{info.name}"
+                if is_link:
+                    where = info.linkname[:80]
+                    says = f"{name!r} is a link to {where!r}, and a tar is read forward only: {_PACK}"
+                    yield EncodedImage(name, error=ImageError("unreadable", says))
+                    continue
                 if info.size > most:
                     says = f"{name!r} has {info.size:,} bytes, and at most {most:,} are read; raise the limit"
                     yield EncodedImage(name, error=ImageError("too_large", says))

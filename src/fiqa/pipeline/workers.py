@@ -33,7 +33,7 @@ _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); import fiqa.pipeline.workers as w; w.serve()"
 )
 _EVERY = 0.5  # seconds between two messages of a worker
-_MOST_DEATHS = 3  # in a row, without a result in between
+_MOST_DEATHS = 5  # of each worker, in a row, without a result in between
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ def run_workers(job: Job, n_workers: int, seen: Seen, say: Callable[[str], None]
                     continue
                 n_deaths += 1
                 how = f"was ended by signal {-message}" if message < 0 else f"ended with code {message}"
-                if n_deaths > _MOST_DEATHS:
+                if n_deaths > _MOST_DEATHS * n_workers:
                     raise FiqaError(
                         f"{n_deaths} workers died one after another, the last {how}: take fewer --workers, "
                         "in case their memory was the reason"
