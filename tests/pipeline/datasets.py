@@ -83,8 +83,9 @@ def main() -> None:
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     folder, images = Path(settings.pop("folder")), Path(settings.pop("images"))
-    done = run(folder, images, **settings)
-    print("done", done.n_images, done.n_before, done.n_not_ok, flush=True)
+    seen: list[int] = []
+    done = run(folder, images, progress=lambda *_: seen.append(1), **settings)
+    print("done", done.n_images, done.n_before, done.n_not_ok, len(seen), flush=True)
 
 
 def started(folder: Path, images: Path, **settings: Any) -> subprocess.Popen[str]:

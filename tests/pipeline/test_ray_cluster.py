@@ -23,7 +23,7 @@ from tests.pipeline.datasets import (
     started,
     wait_for_parts,
 )
-from tests.pipeline.test_kills import N_KILLS, N_ROWS, PAUSE, SECONDS, SHARD
+from tests.pipeline.test_kills import N_DRIVER_KILLS, N_KILLS, N_ROWS, PAUSE, SECONDS, SHARD
 
 from fiqa.errors import UsageError
 from fiqa.pipeline.ray_cluster import read_resources
@@ -66,7 +66,7 @@ def test_kills_of_actors_are_made_good_in_the_same_run(images, whole, tmp_path):
 @pytest.mark.slow
 def test_a_kill_of_the_driver_is_gone_on_with(images, whole, tmp_path):
     out = tmp_path / "out"
-    for moment in moments("ray driver", max(1, N_KILLS // 3), SECONDS / N_KILLS / 3):
+    for moment in moments("ray driver", N_DRIVER_KILLS, SECONDS / N_KILLS / 3):
         process = started(out, images, shard_size=SHARD, pause=PAUSE, ray="local")
         wait_for_parts(out, len(list(out.glob("part-*"))) + 1, process)
         time.sleep(moment)
