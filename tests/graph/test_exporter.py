@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
 
+import fiqa
 from fiqa.errors import MissingExtra, UsageError
 from fiqa.graph import export_graph
 from fiqa.graph import exporter as export
@@ -72,6 +74,12 @@ def test_a_whole_request_answers_every_method(small):
     assert "embedding" in offered
 
 
+def test_the_embedded_graph_holds_no_path_of_the_machine_that_exported_it():
+    folder = Path(fiqa.__file__).parent
+    for path in (*folder.rglob("*.onnx"), *folder.rglob("*.npz"), *folder.rglob("*.safetensors")):
+        assert b".py" not in path.read_bytes(), path
+
+
 def test_a_recogniser_without_a_head_offers_no_exit_and_no_embedding(make_vit):
     assert not any(name.startswith(("exit", "embedding")) for name in full_request(make_vit(0)))
 
@@ -87,6 +95,7 @@ def test_half_the_size_and_the_rounded_network_s_numbers(make_vit, crops):
     vit = make_vit(0, width=64, mlp_width=128, depth=2)
     wanted = ("step/0-1/final", "logits/1/mean")
     full, half = export_graph(vit, wanted), export_graph(vit, wanted, half=True)
+    assert b"exporter.py" not in full + half  # no path of the machine that exported it
     rounded = make_vit(0, width=64, mlp_width=128, depth=2)
     for tensor in rounded.parameters():
         if tensor.numel() >= 1024:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -89,6 +90,7 @@ def export_graph(vit: ViT, wanted: Sequence[str] | None = None, *, half: bool = 
         )
     assert program is not None
     model = program.model_proto
+    _forget_origin(model)
     entry = model.metadata_props.add()
     entry.key, entry.value = "fiqa.card", describe(vit).to_json()
     if half:
@@ -112,6 +114,14 @@ def export(
     temporary = Path(f"{os.fspath(path)}.part")
     temporary.write_bytes(graph)
     temporary.replace(path)
+
+
+def _forget_origin(model: Any) -> None:
+    """Take out the exporter's notes on where each node came from: they hold paths of this machine."""
+    graph = model.graph
+    values = (*graph.value_info, *graph.input, *graph.output, *graph.initializer)
+    for noted in (model, graph, *graph.node, *values):
+        del noted.metadata_props[:]
 
 
 def _check_parity(vit: ViT, graph: bytes, wanted: Sequence[Name]) -> None:
