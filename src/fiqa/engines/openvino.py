@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from queue import SimpleQueue
+from typing import Any
+
 import numpy as np
 
 from ..errors import require
@@ -9,6 +13,10 @@ from ..types import FloatArray, ImageArray
 from .base import Compiled
 from .graph_engine import GraphEngine
 from .registry import ENGINES
+
+# OpenVINO's Python part looks NumPy up at the first array that it gives. Two threads that come first at the
+# same time wait for each other for ever: one has Python's lock, the other that of the look-up.
+_FIRST = threading.Lock()
 
 
 @ENGINES.register
@@ -40,9 +48,18 @@ class OpenVINOEngine(GraphEngine):
                 "ENABLE_CPU_PINNING": False,  # every process would take the same processors
             },
         )
+        with _FIRST:
+            openvino.Tensor(openvino.Type.u8, [1]).data  # noqa: B018
+        idle: SimpleQueue[Any] = SimpleQueue()  # requests: a new one for each pass costs its memory anew
+        for _ in range(self.streams):
+            idle.put(compiled.create_infer_request())
 
         def run(crops: ImageArray) -> list[FloatArray]:
-            found = compiled.create_infer_request().infer({0: crops})
-            return [np.array(found[i], dtype=np.float32) for i in range(len(fetched))]
+            request = idle.get()
+            try:
+                found = request.infer({0: crops}, share_outputs=True)
+                return [np.array(found[i], dtype=np.float32) for i in range(len(fetched))]
+            finally:
+                idle.put(request)  # once nothing reads its memory
 
         return run
