@@ -102,6 +102,7 @@ class _Flow:
         self._n_waiting = 0  # faces
         self._n_since = 0  # images that came while faces waited, since the last pass began
         self._passes: deque[tuple[Faces, Future[list[Quality]]]] = deque()
+        self._error: BaseException | None = None  # of the first pass that failed
         self._most_passes = 2 * stream.streams if stream.streams else 1  # as many again wait for a thread
         self._most_entries = _MOST_WAITING * stream.batch_size * self._most_passes
 
@@ -123,10 +124,12 @@ class _Flow:
             self._finish()
         while self._entries and self._entries[0].done:
             yield from self._entries.popleft().results()
+        if self._error is not None:  # after the results of the passes before it
+            raise self._error
 
     def rest(self) -> Iterator[Quality]:
         """All other results."""
-        while self._waiting:
+        while self._waiting and self._error is None:
             self._begin()
         while self._passes:
             self._finish()
@@ -149,12 +152,19 @@ class _Flow:
         if self._stream.streams:
             return self._pool.submit(judged, faces, judge, batch_size)
         here: Future[list[Quality]] = Future()
-        here.set_result(judged(faces, judge, batch_size))
+        try:
+            here.set_result(judged(faces, judge, batch_size))
+        except Exception as error:
+            here.set_exception(error)
         return here
 
     def _finish(self) -> None:
         faces, qualities = self._passes.popleft()
-        finish(faces, qualities.result())
+        error = qualities.exception()
+        if error is None:
+            finish(faces, qualities.result())
+        else:
+            self._error = self._error or error
 
 
 def entry_of(image: Any, locate: Locate) -> Entry:
