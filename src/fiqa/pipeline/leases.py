@@ -2,7 +2,8 @@
 
 A claim is a file that only one process can make; it names its holder, whose pulse is a file that it touches.
 A holder whose pulse has stopped for the time of a lease has lost what it held, and one whose process is gone
-from this machine at once. All ages are differences of times that the file server gave, so clocks may differ.
+from this machine at once: then the next claim on the shard is a file of the next number, which again only one
+process can make. All ages are differences of times that the file server gave, so clocks may differ.
 Should two do a shard after all, they write the same rows to the same name.
 """
 
@@ -17,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from .exclusive import create, temporary_beside
+from .exclusive import create
 
 LEASE = 120.0  # seconds; clients of NFS see a change after up to 60
 _BEATS = 6  # a lease
@@ -36,7 +37,8 @@ class Claims:
         self._folder, self._lease = folder, lease
         self._host = host or platform.node()
         self.name = f"{os.getpid()}-{uuid.uuid4().hex[:8]}@{self._host}"
-        self._pulse = folder / f"pulse-{self.name}"
+        self._pulse = self._pulse_of(self.name)
+        self._held: dict[int, int] = {}  # shard → generation of our claim
         self._over = threading.Event()
         folder.mkdir(parents=True, exist_ok=True)
         self._pulse.touch()
@@ -58,28 +60,38 @@ class Claims:
 
     def take(self, number: int) -> bool:
         """Claim a shard; False if a live process has it."""
-        claim = self._claim(number)
-        if create(claim, self.name):
-            return True
-        try:
-            holder = claim.read_text(encoding="utf-8")
-        except FileNotFoundError:  # given back in between
-            return create(claim, self.name)
-        return self._is_lost(claim, holder) and self._take_away(claim, holder) and create(claim, self.name)
+        generation, lost = 0, ""
+        while not create(self._claim(number, generation), self.name):
+            try:
+                holder = self._claim(number, generation).read_text(encoding="utf-8")
+            except FileNotFoundError:  # given back in between
+                continue
+            if not self._is_lost(self._claim(number, generation), holder):
+                return False
+            generation, lost = generation + 1, holder
+        if lost:
+            with suppress(OSError):
+                self._pulse_of(lost).unlink()
+        self._held[number] = generation
+        return True
 
     def give_back(self, number: int) -> None:
-        """End a claim, if it is still ours."""
-        claim = self._claim(number)
-        with suppress(OSError):
-            if claim.read_text(encoding="utf-8") == self.name:
-                claim.unlink()
+        """End a claim, unless it was lost meanwhile and another process has taken the shard."""
+        generation = self._held.pop(number, None)
+        if generation is not None and not self._claim(number, generation + 1).exists():
+            with suppress(OSError):
+                self._claim(number, generation).unlink()
 
     def wait(self) -> None:
         """Wait a little for what others do."""
         time.sleep(min(1.0, self._lease / _BEATS))
 
-    def _claim(self, number: int) -> Path:
-        return self._folder / f"shard-{number}"
+    def _claim(self, number: int, generation: int) -> Path:
+        """The file of a claim; a lost one stays, and the next generation is what can be had after it."""
+        return self._folder / (f"shard-{number}.{generation}" if generation else f"shard-{number}")
+
+    def _pulse_of(self, holder: str) -> Path:
+        return self._folder / f"pulse-{holder}"
 
     def _beat(self) -> None:
         while not self._over.wait(self._lease / _BEATS):
@@ -93,30 +105,11 @@ class Claims:
         try:
             last = claim.stat().st_mtime
             with suppress(FileNotFoundError):
-                last = max(last, (self._folder / f"pulse-{holder}").stat().st_mtime)
+                last = max(last, self._pulse_of(holder).stat().st_mtime)
             self._pulse.touch()
             return self._pulse.stat().st_mtime - last > self._lease
         except FileNotFoundError:
             return False  # it has just ended
-
-    def _take_away(self, claim: Path, holder: str) -> bool:
-        """Take a lost claim away; False if somebody else has done so, and may have claimed it anew."""
-        aside = temporary_beside(claim)
-        try:
-            os.rename(claim, aside)
-        except FileNotFoundError:
-            return False
-        try:
-            if aside.read_text(encoding="utf-8") == holder:
-                with suppress(OSError):
-                    (self._folder / f"pulse-{holder}").unlink()
-                return True
-            with suppress(OSError):
-                os.link(aside, claim)  # a new one: it goes back
-            return False
-        finally:
-            with suppress(OSError):
-                aside.unlink()
 
 
 def _is_alive(pid: str) -> bool:
