@@ -98,3 +98,31 @@ def test_a_refused_camera_says_how_to_allow_it(browser: Any, address: str) -> No
     visit.page.locator("#close-camera").click()
     assert visit.page.locator("#choose").is_visible()
     visit.page.context.close()
+
+
+def test_front_and_back_camera_take_turns(browser: Any, address: str) -> None:
+    visit = visit_with(browser, address, permissions=["camera"])
+    page = visit.page
+    # of the fake devices none has a back: what is asked for is what counts
+    page.evaluate(
+        """() => {
+          window.asked = [];
+          const devices = navigator.mediaDevices, real = devices.getUserMedia.bind(devices);
+          devices.getUserMedia = (wanted) => {
+            window.asked.push(wanted.video.facingMode);
+            return real(wanted);
+          };
+        }"""
+    )
+    page.locator("#open-camera").click()
+    for facing in ("user", "environment", "user"):
+        page.wait_for_function("facing => window.asked.at(-1) === facing", arg=facing)
+        page.wait_for_function(  # a mirror shows a person from the front only
+            "mirrored => { const {classList, readyState} = document.querySelector('#video');"
+            " return readyState >= 2 && classList.contains('mirrored') === mirrored; }",
+            arg=facing == "user",
+        )
+        page.get_by_role("button", name="Other camera").click()
+    page.locator("#close-camera").click()
+    assert visit.complaints == []
+    page.context.close()
