@@ -20,6 +20,7 @@ from .types import BySpec, Face, FloatArray, ImageArray, ModelCard, Quality
 
 if TYPE_CHECKING:
     from .calibration import Calibration, Profile
+    from .models.catalog import Keep
 
 DEFAULT_METHODS = ("vitnt", "attn", "exit-depth")
 
@@ -70,6 +71,35 @@ class Plan:
         if self.calibration is None or self.scored_by is None:
             return None
         return self.calibration(raw[self.scored_by])
+
+    def judged(self, evidence: Evidence, crops: ImageArray) -> list[Quality]:
+        """What the network says of each crop: ``ok``, or ``failed`` where it gives no finite number.
+
+        Args:
+            evidence: of these crops.
+            crops: uint8 (B, 112, 112, 3) RGB.
+        """
+        raw, maps = self.raw(evidence), self.maps(evidence)
+        scores = self.scores(raw)
+        used, n_crops = self.used, len(crops)
+        vectors = evidence[names.EMBEDDING] if self.embedding else [None] * n_crops
+        maps_by_text = {f"{spec}'s map": values for spec, values in maps.items()}
+        wrong = _not_finite(n_crops, {**raw, **maps_by_text, "embedding": vectors})
+        return [
+            Quality(status="failed", reason=wrong[i], used=used, crop=crops[i])
+            if wrong[i]
+            else Quality(
+                status="ok",
+                score=None if scores is None else float(scores[i]),
+                scored_by=self.scored_by,
+                raw={spec: float(values[i]) for spec, values in raw.items()},
+                used=used,
+                maps={spec: values[i] for spec, values in maps.items()},
+                embedding=vectors[i],
+                crop=crops[i],
+            )
+            for i in range(n_crops)
+        ]
 
     def measured(self, crops: ImageArray) -> dict[str, FloatArray]:
         """Name → (B,) float32, of the measures.
@@ -152,6 +182,13 @@ def needs_exits(methods: Sequence[str | Method] | None) -> bool:
     return any((m if isinstance(m, Method) else registry.parse(m).method).needs_exits for m in ours)
 
 
+def head_needed(methods: Sequence[str | Method] | None, embedding: bool) -> Keep:
+    """How much of a checkpoint's head has to be loaded for these methods."""
+    if embedding:
+        return "all"
+    return "exits" if needs_exits(methods) else "blocks"
+
+
 def make(methods: Sequence[str | Method] | None, card: ModelCard, *, embedding: bool) -> Plan:
     """The plan of ``methods``, or of the default ones that the model can answer.
 
@@ -177,3 +214,11 @@ def profile_of(given: Profile | str | os.PathLike[str] | None, shipped: Profile 
     from .calibration import Profile
 
     return given if isinstance(given, Profile) else Profile.load(given)
+
+
+def _not_finite(n_crops: int, found: Mapping[str, FloatArray | list[None]]) -> list[str]:
+    """Per crop, one sentence on what the network gave that is no finite number; empty where all is well."""
+    arrays = {name: values for name, values in found.items() if isinstance(values, np.ndarray)}
+    bad = {name: [not np.isfinite(row).all() for row in values] for name, values in arrays.items()}
+    texts = [", ".join(name for name, rows in bad.items() if rows[i]) for i in range(n_crops)]
+    return [text and f"the network gives no finite number for this face: {text}" for text in texts]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from . import evidence as names
 from . import plan as plans
 from .budget import Budget
 from .engines import Engine, available_threads, choose, in_streams
@@ -19,7 +18,7 @@ from .errors import UsageError
 from .evidence import Evidence
 from .locator import Locator
 from .methods import Method
-from .models import DEFAULT, Keep, find
+from .models import DEFAULT, find
 from .reasons import Policy, no_face, unexplained
 from .specs import choice as one_of
 from .stream import Located, Stream
@@ -118,7 +117,7 @@ class Scorer:
         self.threads = available_threads(threads)
         if isinstance(engine, str):
             choose(engine, precision=precision, device=device)  # what it lacks, before weights are loaded
-            found = find(model, heads=heads, keep=_head_needed(methods, embedding))
+            found = find(model, heads=heads, keep=plans.head_needed(methods, embedding))
             self.card, shipped = found.card, found.profile
             plan = plans.make(methods, self.card, embedding=embedding)
             opened = found.open(engine, plan.wanted, threads=threads, precision=precision, device=device)
@@ -244,9 +243,10 @@ class Scorer:
         if not len(crops):
             return []
         around = faces if faces is not None else [None] * len(crops)
+        judged = self._plan.judged(self.evidence(crops), crops)
         return [
             self._explained(quality, crop, one)
-            for quality, crop, one in zip(self._judged(crops), crops, around, strict=True)
+            for quality, crop, one in zip(judged, crops, around, strict=True)
         ]
 
     def _explained(self, quality: Quality, crop: ImageArray, one: Face | Located | None) -> Quality:
@@ -258,31 +258,6 @@ class Scorer:
             return quality
         reasons = one.diagnosis.reasons or unexplained(quality.score, self.policy)
         return replace(quality, reasons=reasons, measures=one.diagnosis.measures)
-
-    def _judged(self, crops: ImageArray) -> list[Quality]:
-        """What the network says of each crop."""
-        evidence = self.evidence(crops)
-        raw, maps = self._plan.raw(evidence), self._plan.maps(evidence)
-        scores = self._plan.scores(raw)
-        used, n_crops = self.used, len(crops)
-        vectors = evidence[names.EMBEDDING] if self._plan.embedding else [None] * n_crops
-        maps_by_text = {f"{spec}'s map": values for spec, values in maps.items()}
-        wrong = _not_finite(n_crops, {**raw, **maps_by_text, "embedding": vectors})
-        return [
-            Quality(status="failed", reason=wrong[i], used=used, crop=crops[i])
-            if wrong[i]
-            else Quality(
-                status="ok",
-                score=None if scores is None else float(scores[i]),
-                scored_by=self.scored_by,
-                raw={spec: float(values[i]) for spec, values in raw.items()},
-                used=used,
-                maps={spec: values[i] for spec, values in maps.items()},
-                embedding=vectors[i],
-                crop=crops[i],
-            )
-            for i in range(n_crops)
-        ]
 
     # ------------------------------------------------------------ images
 
@@ -386,17 +361,3 @@ def _check_engine(engine: Any, given: Mapping[str, Any]) -> None:
     for name, value in given.items():
         if not (isinstance(value, str | None) and value == open_[name]):
             raise UsageError(f"the engine {engine.name!r} brings its own network: leave out {name}")
-
-
-def _head_needed(methods: Sequence[str | Method] | None, embedding: bool) -> Keep:
-    if embedding:
-        return "all"
-    return "exits" if plans.needs_exits(methods) else "blocks"
-
-
-def _not_finite(n_crops: int, found: Mapping[str, FloatArray | list[None]]) -> list[str]:
-    """Per crop, one sentence on what the network gave that is no finite number; empty where all is well."""
-    arrays = {name: values for name, values in found.items() if isinstance(values, np.ndarray)}
-    bad = {name: [not np.isfinite(row).all() for row in values] for name, values in arrays.items()}
-    texts = [", ".join(name for name, rows in bad.items() if rows[i]) for i in range(n_crops)]
-    return [text and f"the network gives no finite number for this face: {text}" for text in texts]

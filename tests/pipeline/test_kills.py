@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections import Counter
 
 import pytest
 from tests.cli.runs import posix
@@ -16,8 +14,6 @@ pytest.importorskip("pyarrow", reason="Parquet needs the extra parquet")
 pytest.importorskip("psutil", reason="finds the processes of a run")
 from tests.pipeline.datasets import (
     children,
-    content,
-    crops,
     ended,
     killed,
     moments,
@@ -25,33 +21,9 @@ from tests.pipeline.datasets import (
     started,
     wait_for_parts,
 )
-
-N_KILLS = int(os.environ.get("FIQA_TEST_SHARD_KILLS", "3"))
-N_DRIVER_KILLS = N_KILLS if "FIQA_TEST_SHARD_KILLS" in os.environ else 1
-N_ROWS = int(os.environ.get("FIQA_TEST_SHARD_ROWS", "300"))
-SHARD = max(25, N_ROWS // 100)
-PAUSE = 0.02  # seconds a batch of four
-SECONDS = N_ROWS / 4 * PAUSE  # a run of one process takes at least
+from tests.pipeline.kills import N_DRIVER_KILLS, N_KILLS, N_ROWS, PAUSE, SECONDS, SHARD, check
 
 pytestmark = [posix, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    return crops(tmp_path_factory.mktemp("images") / "crops", N_ROWS)
-
-
-@pytest.fixture(scope="module")
-def whole(images, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole") / "out"
-    run(folder, images, shard_size=SHARD)
-    return content(folder)
-
-
-def check(folder, whole):
-    found = content(folder)
-    assert [path for path, n in Counter(row["path"] for row in found).items() if n > 1] == []
-    assert found == whole
 
 
 def test_kills_of_the_only_process(images, whole, tmp_path):

@@ -14,33 +14,18 @@ from tests.cli.runs import posix
 pytest.importorskip("pyarrow", reason="Parquet needs the extra parquet")
 from tests.pipeline.datasets import (
     children,
-    content,
-    crops,
     ended,
     killed,
     moments,
-    run,
     started,
     wait_for_parts,
 )
-from tests.pipeline.test_kills import N_DRIVER_KILLS, N_KILLS, N_ROWS, PAUSE, SECONDS, SHARD
+from tests.pipeline.kills import N_DRIVER_KILLS, N_KILLS, PAUSE, SECONDS, SHARD, check
 
 from fiqa.errors import UsageError
 from fiqa.pipeline.ray_cluster import read_resources
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs the extra ray")
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    return crops(tmp_path_factory.mktemp("images") / "crops", N_ROWS)
-
-
-@pytest.fixture(scope="module")
-def whole(images, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole") / "out"
-    run(folder, images, shard_size=SHARD)
-    return content(folder)
 
 
 @needs_ray
@@ -58,7 +43,7 @@ def test_kills_of_actors_are_made_good_in_the_same_run(images, whole, tmp_path):
             n_killed += 1
     said = ended(process)
     assert 1 <= said.count("an actor was lost; shard") <= n_killed
-    assert content(out) == whole
+    check(out, whole)
 
 
 @needs_ray
@@ -73,7 +58,7 @@ def test_a_kill_of_the_driver_is_gone_on_with(images, whole, tmp_path):
         killed(process)
     said = ended(started(out, images, shard_size=SHARD, ray="local"))
     assert "parts are there already" in said
-    assert content(out) == whole
+    check(out, whole)
 
 
 @pytest.mark.parametrize(

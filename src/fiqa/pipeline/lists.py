@@ -12,7 +12,7 @@ from ..errors import DataError, UsageError, require
 from ..images.remote import filesystem, is_remote
 from .items import Item
 from .rows import Header, Kind
-from .sinks import parquet_rows, unescaped
+from .sinks import read_parquet, unescaped
 
 SUFFIXES = (".csv", ".parquet")
 PATH = "path"  # the column that names the images, unless somebody says otherwise
@@ -81,7 +81,7 @@ class ListSource:
         with self._opened() as file:
             try:
                 if self._parquet:
-                    for values in parquet_rows(file):
+                    for values in read_parquet(file):
                         yield {name: _plain(values[name], kind) for name, kind in self._kinds.items()}
                     return
                 records = _csv_records(file)

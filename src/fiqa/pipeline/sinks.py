@@ -143,12 +143,7 @@ def write_parquet(path: Path, rows: Iterable[Row], columns: Sequence[Header]) ->
     temporary.replace(path)
 
 
-def read_parquet(path: Path) -> Iterator[Row]:
-    """The rows of a Parquet file, a batch held at a time."""
-    yield from parquet_rows(path)
-
-
-def parquet_rows(source: Path | BinaryIO) -> Iterator[Row]:
+def read_parquet(source: Path | BinaryIO) -> Iterator[Row]:
     """The rows of a Parquet file that is a path or opened, a batch held at a time."""
     import pyarrow.parquet as pq
 
